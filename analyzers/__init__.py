@@ -1,0 +1,1 @@
+"""Ask Elasticsearch for windowed counts, measure them against a reference, judge, and store the verdicts."""

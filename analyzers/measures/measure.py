@@ -1,0 +1,232 @@
+"""What a measure is: one frozen record that says what it needs, what it compares, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..profiles.profile import Moments, Profile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    IntArray = NDArray[np.int64]
+    FloatArray = NDArray[np.float64]
+
+
+class Task(StrEnum):
+    """What kind of answer the model gives."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
+
+
+class Subject(StrEnum):
+    """What a measure is computed of: the whole model, or one distribution of it."""
+
+    MODEL = "model"
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    DISTRIBUTION = "distribution"  # numeric or categorical
+
+
+class Direction(StrEnum):
+    """Which way is worse."""
+
+    HIGHER = "higher_is_worse"
+    LOWER = "lower_is_worse"
+    BOTH = "any_change_is_worse"
+
+
+class Compare(StrEnum):
+    """What the thresholds apply to."""
+
+    VALUE = "value"  # the value itself: a distance from the reference, a share
+    CHANGE = "change"  # how much worse than the reference, in the value's unit
+    RATIO = "ratio"  # how much worse than the reference, as a share of the reference's value
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One feature, score or prediction as counts: what drift and quality measures see.
+
+    Attributes:
+        counts: Coarse bins (numeric) or known categories and `other` (categorical), missing left out,
+            shape (bins,). The distances that need few bins compare these.
+        fine: Fine bins (numeric only), shape (edges + 1,).
+        edges: Edges of the fine bins (numeric only), increasing, shape (edges,).
+        moments: Exact count, sum, sum of squares and range (numeric only).
+        other: Values in no known category (categorical only).
+        missing: Predictions without this feature.
+    """
+
+    counts: IntArray
+    fine: IntArray | None = None
+    edges: FloatArray | None = None
+    moments: Moments | None = None
+    other: int = 0
+    missing: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many values were counted, missing left out."""
+        return int(self.counts.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """One window of one model: what measures of the whole model see.
+
+    Attributes:
+        profile: The window's counts.
+        task: What kind of answer the model gives.
+        positive_class: The class that scores are of (binary only).
+        seconds: Length of the window.
+    """
+
+    profile: Profile
+    task: Task
+    positive_class: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a measure found.
+
+    Attributes:
+        value: The measured value; None where it is not defined (an empty window, one class only).
+        lower: Lower end of the 95 % confidence interval, None where none is known.
+        upper: Upper end.
+        p_value: Probability of a difference from the reference at least this large by sampling alone,
+            None where the measure is no test.
+        reference_value: The same measure of the reference, where the measure compares itself with it.
+        sample_size: Predictions (or labelled predictions) that the value rests on.
+        reference_size: The same of the reference; 0 without one.
+        error_bound: How far the value can be from that of the raw data because it was computed of bins; 0 is exact.
+    """
+
+    value: float | None
+    lower: float | None = None
+    upper: float | None = None
+    p_value: float | None = None
+    reference_value: float | None = None
+    sample_size: int = 0
+    reference_size: int = 0
+    error_bound: float = 0.0
+
+
+ModelFunction = Callable[[ModelView, ModelView | None], Estimate]
+DistributionFunction = Callable[[Distribution, Distribution | None], Estimate]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One line of the table of measures.
+
+    Attributes:
+        name: As written in monitors.yml and in `metric.name`.
+        title: As shown to people.
+        family: The module it stands in.
+        subject: What it is computed of.
+        tasks: Tasks it is defined for.
+        needs_labels: Whether it waits for outcomes.
+        needs_reference: Whether it has no value without a reference.
+        unit: Unit of the value, "" for a plain number, "1" never: as in UCUM "%", "s", "ns", "1/s".
+        direction: Which way is worse.
+        compare: What the default thresholds apply to.
+        warning: Effect floor of a warning; None: recorded, never judged unless monitors.yml sets thresholds.
+        critical: Effect floor of a critical verdict.
+        min_samples: Below this many samples the status is `insufficient_data`.
+        default: Whether it is computed when monitors.yml names no measures.
+        source: Paper or documentation of the formula.
+        compute: The function; gets the window's view and the reference's, or None without a reference.
+    """
+
+    name: str
+    title: str
+    family: str
+    subject: Subject
+    compute: ModelFunction | DistributionFunction
+    source: str
+    tasks: frozenset[Task] = frozenset(Task)
+    needs_labels: bool = False
+    needs_reference: bool = False
+    unit: str = ""
+    direction: Direction = Direction.HIGHER
+    compare: Compare = Compare.VALUE
+    warning: float | None = None
+    critical: float | None = None
+    min_samples: int = 30
+    default: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """An estimate and what it is of.
+
+    Attributes:
+        measure: Name of the measure.
+        estimate: What was found.
+        feature: Feature, or `prediction.score`, `prediction.value`, `prediction.label`; None of the whole model.
+        segment: Segment name and value; None of all predictions.
+    """
+
+    measure: str
+    estimate: Estimate
+    feature: str | None = None
+    segment: tuple[str, str] | None = None
+
+
+class Status(StrEnum):
+    """The verdict on one measurement."""
+
+    OK = "ok"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    INSUFFICIENT = "insufficient_data"
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """When a measurement is worth a word: the practical effect floor of each level.
+
+    Attributes:
+        compare: What the floors apply to.
+        direction: Which way is worse.
+        warning: Floor of a warning, None for none.
+        critical: Floor of a critical verdict, None for none.
+        min_samples: Fewer samples give `insufficient_data`.
+    """
+
+    compare: Compare
+    direction: Direction
+    warning: float | None
+    critical: float | None
+    min_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judged measurement.
+
+    Attributes:
+        measurement: What was judged.
+        status: The verdict.
+        q_value: The p-value after Benjamini-Hochberg over the window, None where there is no p-value.
+        threshold: The floor that decided: the one passed, or the lowest one not passed; None when unjudged.
+    """
+
+    measurement: Measurement
+    status: Status
+    q_value: float | None = None
+    threshold: float | None = None
+
+
+Thresholds = Mapping[str, Threshold]
+"""Per measure name; a measure that is not in it is recorded and not judged."""
