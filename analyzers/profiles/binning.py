@@ -117,7 +117,7 @@ class Binning:
 
 def _geometric(low: float, high: float, growth: float) -> FloatArray:
     count = int(np.ceil(np.log(high / low) / np.log(growth)))
-    return low * growth ** np.arange(count + 1)
+    return np.asarray(low * growth ** np.arange(count + 1), np.float64)
 
 
 DURATION_GROWTH = 1.05

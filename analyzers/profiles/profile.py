@@ -68,9 +68,7 @@ class NumericCounts:
     missing: int = 0
 
     def __add__(self, other: NumericCounts) -> NumericCounts:
-        return NumericCounts(
-            self.counts + other.counts, self.moments + other.moments, self.missing + other.missing
-        )
+        return NumericCounts(self.counts + other.counts, self.moments + other.moments, self.missing + other.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +80,7 @@ class CategoryCounts:
     missing: int = 0
 
     def __add__(self, other: CategoryCounts) -> CategoryCounts:
-        return CategoryCounts(
-            self.counts + other.counts, self.other + other.other, self.missing + other.missing
-        )
+        return CategoryCounts(self.counts + other.counts, self.other + other.other, self.missing + other.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +156,7 @@ class Profile:
             errors=0,
             labelled=0,
             numeric={name: NumericCounts(_zeros(bins.size)) for name, bins in binning.numeric.items()},
-            categorical={
-                name: CategoryCounts(_zeros(len(known))) for name, known in binning.categorical.items()
-            },
+            categorical={name: CategoryCounts(_zeros(len(known))) for name, known in binning.categorical.items()},
             scores={
                 name: ScoreCounts(np.zeros((2, 3, bins.size), np.int64), np.zeros((2, 3, bins.size)))
                 for name, bins in binning.scores.items()
@@ -212,6 +206,4 @@ def _add(left: NumericCounts | None, right: NumericCounts | None) -> NumericCoun
 
 def _merge(left: Mapping[_Key, _Addable], right: Mapping[_Key, _Addable]) -> dict[_Key, _Addable]:
     keys = {**left, **right}
-    return {
-        k: left[k] + right[k] if k in left and k in right else (left if k in left else right)[k] for k in keys
-    }
+    return {k: left[k] + right[k] if k in left and k in right else (left if k in left else right)[k] for k in keys}

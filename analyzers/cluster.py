@@ -1,0 +1,227 @@
+"""What the analyzer asks of Elasticsearch: the only module here that talks to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+
+from driftline.ingest import events
+from driftline.ingest.streams import Streams
+
+from .windows import Window, WindowSize, parse_moment
+
+if TYPE_CHECKING:
+    Hit = Mapping[str, Any]
+
+PAGE = 10_000
+"""Buckets or documents in one page: `index.max_result_window`."""
+CONFLICT = 409
+
+
+class StoreError(RuntimeError):
+    """Elasticsearch did not store a document; the text names it and the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a window holds, told cheaply: when this differs from what was profiled, the window is stale.
+
+    Attributes:
+        version: Model version.
+        window: The window.
+        digest: Changes whenever a prediction or an outcome is added or corrected.
+        as_of: When the last of it reached Elasticsearch, ISO 8601.
+    """
+
+    version: str
+    window: Window
+    digest: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """An Elasticsearch, and the names of Driftline's streams in it."""
+
+    client: Elasticsearch
+    streams: Streams
+
+    def search(self, index: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One search; an index that does not exist yet is empty."""
+        return self.client.search(index=index, body=dict(body), ignore_unavailable=True, allow_no_indices=True).body
+
+    def count_predictions(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One search of the predictions."""
+        return self.search(self.streams.predictions, body)
+
+    def features(self) -> Mapping[str, Any]:
+        """The field capabilities of all features."""
+        return self.client.field_caps(
+            index=self.streams.predictions, fields=f"{events.FEATURES}.*", ignore_unavailable=True
+        ).body
+
+    def refresh(self, *indices: str) -> None:
+        """Make what was written visible to searches."""
+        self.client.indices.refresh(index=",".join(indices), ignore_unavailable=True)
+
+    # Windows
+
+    def contents(self, query: Mapping[str, Any], size: WindowSize) -> Iterator[Content]:
+        """What each model version's windows of predictions hold, page by page."""
+        sources = [
+            {"version": {"terms": {"field": events.MODEL_VERSION}}},
+            {"start": {"date_histogram": {"field": events.TIMESTAMP, **size.interval}}},
+        ]
+        composite: dict[str, Any] = {"size": PAGE, "sources": sources}
+        while True:
+            aggregation = {"windows": {"composite": composite, "aggs": _content_aggregations()}}
+            answer = self.count_predictions({"size": 0, "query": query, "aggs": aggregation})
+            if "aggregations" not in answer:
+                return
+            found = answer["aggregations"]["windows"]
+            for bucket in found["buckets"]:
+                start = datetime.fromtimestamp(bucket["key"]["start"] / 1000, parse_moment("1970-01-01").tzinfo)
+                yield _content(bucket["key"]["version"], size.at(start), bucket, bucket["doc_count"])
+            if "after_key" not in found:
+                return
+            composite = {**composite, "after": found["after_key"]}
+
+    def content(self, query: Mapping[str, Any], window: Window) -> Content:
+        """What one period holds, all model versions together."""
+        body = {"size": 0, "track_total_hits": True, "query": query, "aggs": _content_aggregations()}
+        answer = self.count_predictions(body)
+        return _content("", window, answer.get("aggregations", {}), answer["hits"]["total"]["value"])
+
+    # Outcomes
+
+    def waiting_outcomes(self, statuses: Sequence[str], size: int) -> Iterator[tuple[list[Hit], int]]:
+        """The outcomes of these statuses as they are now, in batches, each with the number of all."""
+        query = {"terms": {events.OUTCOME_STATUS: list(statuses)}}
+        try:
+            snapshot = self.client.open_point_in_time(index=self.streams.outcomes, keep_alive="5m")["id"]
+        except NotFoundError:
+            return
+        after: list[Any] | None = None
+        try:
+            while True:
+                page = self.client.search(
+                    pit={"id": snapshot, "keep_alive": "5m"},
+                    query=query,
+                    size=size,
+                    sort=["_shard_doc"],
+                    search_after=after,
+                    track_total_hits=after is None,
+                    source_includes=[events.TIMESTAMP, "event", "outcome"],
+                )
+                if after is None:
+                    total = page["hits"]["total"]["value"]
+                hits = page["hits"]["hits"]
+                if not hits:
+                    return
+                yield hits, total
+                after = hits[-1]["sort"]
+        finally:
+            self.client.close_point_in_time(id=snapshot)
+
+    def predictions_by_id(self, ids: Sequence[str]) -> list[Hit]:
+        """The predictions of these ids, with what their evaluation needs."""
+        body = {
+            "size": PAGE,
+            "query": {"terms": {"_id": list(ids)}},
+            "seq_no_primary_term": True,
+            "_source": [events.TIMESTAMP, "model", "prediction", "outcome"],
+        }
+        return list(self.count_predictions(body)["hits"]["hits"])
+
+    def joined_outcomes(self, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """The outcomes that were joined to the predictions of these ids before."""
+        if not ids:
+            return
+        filters = [{"terms": {events.EVENT_ID: list(ids)}}, {"term": {events.OUTCOME_STATUS: "joined"}}]
+        sort = [{events.EVENT_ID: "asc"}, {events.TIMESTAMP: "asc"}, {"_doc": "asc"}]
+        after: dict[str, Any] = {}
+        while True:
+            body = {"size": PAGE, "query": {"bool": {"filter": filters}}, "sort": sort, **after}
+            hits = self.search(self.streams.outcomes, body)["hits"]["hits"]
+            yield from (hit["_source"] for hit in hits)
+            if len(hits) < PAGE:
+                return
+            after = {"search_after": hits[-1]["sort"]}
+
+    def update(self, updates: Iterable[tuple[Hit, Mapping[str, Any]]]) -> set[str]:
+        """Merge fields into documents of data streams, unless they changed since they were read.
+
+        Returns:
+            Ids of the documents that did change since.
+        """
+        operations: list[bytes] = []
+        for hit, fields in updates:
+            guard = {key: hit[f"_{key[3:]}"] for key in ("if_seq_no", "if_primary_term") if f"_{key[3:]}" in hit}
+            action = {"update": {"_index": hit["_index"], "_id": hit["_id"], **guard}}
+            operations += (orjson.dumps(action), orjson.dumps({"doc": fields}))
+        return {item["_id"] for item in self._bulk(operations) if item["status"] == CONFLICT}
+
+    # Results
+
+    def stored(self, query: Mapping[str, Any], source: Sequence[str]) -> Iterator[Hit]:
+        """The stored profiles that match, with these fields, by start of window."""
+        sort = [{"window.start": "asc"}, {"model.version": "asc"}, {"segment.name": "asc"}, {"segment.value": "asc"}]
+        # Profiles are tens of kilobytes each; without them a page may be full.
+        size = 100 if "profile" in source else PAGE
+        after: dict[str, Any] = {}
+        while True:
+            body = {"size": size, "query": query, "_source": list(source), "sort": sort, **after}
+            hits = self.search(self.streams.profiles, body)["hits"]["hits"]
+            yield from hits
+            if len(hits) < size:
+                return
+            after = {"search_after": hits[-1]["sort"]}
+
+    def document(self, index: str, identity: str) -> Mapping[str, Any] | None:
+        """One document's source, None where there is none."""
+        try:
+            return dict(self.client.get(index=index, id=identity)["_source"])
+        except NotFoundError:
+            return None
+
+    def write(self, operations: Sequence[bytes]) -> None:
+        """One bulk write of actions and bodies.
+
+        Raises:
+            StoreError: A document was not stored.
+        """
+        for item in self._bulk(operations):
+            if "error" in item:
+                reason = item["error"]
+                msg = f"{item['_index']}/{item['_id']}: {reason['type']}: {reason['reason']}"
+                raise StoreError(msg)
+
+    def _bulk(self, operations: Sequence[bytes]) -> Iterator[Mapping[str, Any]]:
+        if not operations:
+            return
+        answer = self.client.bulk(operations=list(operations))
+        for item in answer["items"]:
+            (result,) = item.values()
+            yield result
+
+
+def _content_aggregations() -> dict[str, Any]:
+    return {
+        "ingested": {"max": {"field": events.EVENT_INGESTED}},
+        "labelled": {"value_count": {"field": events.OUTCOME_TIMESTAMP}},
+        "joined": {"max": {"field": events.OUTCOME_JOINED}},
+        "revisions": {"sum": {"field": events.OUTCOME_REVISION}},
+    }
+
+
+def _content(version: str, window: Window, found: Mapping[str, Any], count: int) -> Content:
+    ingested, joined = (found.get(name, {}).get("value") or 0 for name in ("ingested", "joined"))
+    labelled, revisions = (found.get(name, {}).get("value") or 0 for name in ("labelled", "revisions"))
+    as_of = datetime.fromtimestamp(max(ingested, joined) / 1000, parse_moment("1970-01-01").tzinfo)
+    digest = f"{count}/{int(ingested)}/{int(labelled)}/{int(joined)}/{int(revisions)}"
+    return Content(version, window, digest, as_of.isoformat(timespec="milliseconds").replace("+00:00", "Z"))

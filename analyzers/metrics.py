@@ -1,0 +1,145 @@
+"""Verdicts as documents of the monitoring index, `driftline-metrics`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from .measures import Verdict, by_name
+from .profiles.store import document_id
+from .windows import Window, iso
+
+if TYPE_CHECKING:
+    from .measures import Estimate
+
+RESTATE = """
+if (ctx.op == 'create') {
+  ctx._source.putAll(params.document);
+} else {
+  def before = ctx._source;
+  def after = params.document;
+  after.metric.revision = before.metric.revision;
+  after.metric.remove('initial_value');
+  if (before.metric.containsKey('initial_value')) {
+    after.metric.initial_value = before.metric.initial_value;
+  } else if (after.metric.containsKey('value')) {
+    after.metric.initial_value = after.metric.value;
+  }
+  def older = before.metric.remove('as_of');
+  def newer = after.metric.remove('as_of');
+  boolean same = before.equals(after);
+  boolean moved = before.metric.value != after.metric.value;
+  before.metric.as_of = older;
+  after.metric.as_of = newer;
+  if (same && older == newer) {
+    ctx.op = 'none';
+  } else {
+    if (moved) { after.metric.revision += 1; }
+    ctx._source.clear();
+    ctx._source.putAll(after);
+  }
+}
+""".strip()
+"""Writes a metric once, and restates it when it is measured anew: the first value is kept, changes of the value are
+counted, and the same measurement again changes nothing. One script does it, so that two analyzers cannot interleave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the verdicts of one analysis are about.
+
+    Attributes:
+        model: Model name.
+        version: Model version.
+        size: Name of the window size.
+        window: The window.
+        reference: The reference period, None without one.
+        label_coverage: Share of the predictions whose outcome is known, per segment (None: all predictions).
+        as_of: When the last of the data reached Elasticsearch, ISO 8601.
+    """
+
+    model: str
+    version: str
+    size: str
+    window: Window
+    reference: Window | None
+    label_coverage: dict[tuple[str, str] | None, float]
+    as_of: str
+
+
+def operations(index: str, scope: Scope, verdicts: Iterable[Verdict]) -> Iterator[bytes]:
+    """The bulk actions that write or restate the metrics of one window."""
+    for verdict in verdicts:
+        body = document(scope, verdict)
+        yield orjson.dumps({"update": {"_index": index, "_id": identity(scope, verdict), "retry_on_conflict": 3}})
+        yield orjson.dumps(
+            {
+                "scripted_upsert": True,
+                "upsert": {},
+                "script": {"lang": "painless", "source": RESTATE, "params": {"document": body}},
+            }
+        )
+
+
+def identity(scope: Scope, verdict: Verdict) -> str:
+    """The id of a metric: the same measurement, made again, is the same document."""
+    measurement = verdict.measurement
+    segment = measurement.segment or (None, None)
+    return document_id(
+        scope.model, scope.version, scope.size, iso(scope.window.start), measurement.measure, measurement.feature, *segment
+    )
+
+
+def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
+    """One metric as stored; what is not defined is left out."""
+    measurement = verdict.measurement
+    measure = by_name(measurement.measure)
+    metric = {
+        "name": measure.name,
+        "family": measure.family,
+        "unit": measure.unit or None,
+        **_numbers(measurement.estimate),
+        "q_value": verdict.q_value,
+        "threshold": verdict.threshold,
+        "status": verdict.status.value,
+        "label_coverage": scope.label_coverage.get(measurement.segment),
+        "as_of": scope.as_of,
+        "revision": 0,
+        "initial_value": measurement.estimate.value,
+    }
+    found: dict[str, Any] = {
+        "@timestamp": iso(scope.window.start),
+        "model": {"name": scope.model, "version": scope.version},
+        "window": {"start": iso(scope.window.start), "end": iso(scope.window.end), "size": scope.size},
+        "metric": {name: value for name, value in metric.items() if _is_defined(value)},
+    }
+    if measurement.feature is not None:
+        found["feature"] = {"name": measurement.feature}
+    if measurement.segment is not None:
+        name, value = measurement.segment
+        found |= {"segment": {"name": name, "value": value}, "segments": {name: value}}
+    if scope.reference is not None:
+        start, end = iso(scope.reference.start), iso(scope.reference.end)
+        found["reference"] = {"kind": "fixed", "start": start, "end": end}
+    return found
+
+
+def _numbers(estimate: Estimate) -> dict[str, float | int | None]:
+    return {
+        "value": estimate.value,
+        "lower": estimate.lower,
+        "upper": estimate.upper,
+        "p_value": estimate.p_value,
+        "reference_value": estimate.reference_value,
+        "sample_size": estimate.sample_size,
+        "reference_size": estimate.reference_size,
+        "error_bound": estimate.error_bound,
+    }
+
+
+def _is_defined(value: object) -> bool:
+    return value is not None and not (isinstance(value, float) and not math.isfinite(value))

@@ -1,0 +1,344 @@
+"""monitors.yml: what to monitor and how, read into frozen, validated configuration."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from driftline.ingest.streams import Streams
+
+from .judge import default_threshold
+from .measures import MEASURES, Compare, Direction, Measure, Task, Threshold, by_name
+from .windows import ALLOWED_LENGTHS, ALLOWED_SIZES, Window, WindowSize, parse_length, parse_moment
+
+FEATURE_KINDS = ("numeric", "categorical")
+
+
+class ConfigError(ValueError):
+    """monitors.yml is wrong; the text names file, path in the file, value and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What to monitor of one model.
+
+    Attributes:
+        name: `model.name` of its predictions.
+        task: What kind of answer it gives.
+        positive_class: The class that scores are of (binary only).
+        window: Size of the windows that are analysed.
+        rollups: Larger windows, made as sums.
+        lateness: How long after its end a window waits for events still on their way.
+        reference: The period that windows are compared with; None: no comparison.
+        features: Kind (`numeric` or `categorical`) by feature; None: found in the data.
+        segments: Segments that are also analysed one by one.
+        measures: What is measured.
+        thresholds: Per measure, when it is worth a word; a measure left out is recorded only.
+        alpha: False discovery rate of one window's tests.
+    """
+
+    name: str
+    task: Task
+    positive_class: str | None
+    window: WindowSize
+    rollups: tuple[WindowSize, ...]
+    lateness: timedelta
+    reference: Window | None
+    features: Mapping[str, str] | None
+    segments: tuple[str, ...]
+    measures: tuple[Measure, ...]
+    thresholds: Mapping[str, Threshold]
+    alpha: float
+
+    @property
+    def judging(self) -> str:
+        """A digest of all that verdicts depend on beside the data: when it changes, windows are judged again."""
+        parts = (self.task, self.positive_class, self.reference, self.segments, self.alpha)
+        measured = [(measure.name, self.thresholds.get(measure.name)) for measure in self.measures]
+        return hashlib.sha256(repr((parts, measured)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Monitors:
+    """The content of one monitors.yml."""
+
+    streams: Streams
+    models: tuple[Model, ...]
+
+    def select(self, name: str | None) -> Monitors:
+        """Only the model of this name; all of them for None.
+
+        Raises:
+            ConfigError: No model has this name.
+        """
+        if name is None:
+            return self
+        chosen = tuple(model for model in self.models if model.name == name)
+        if not chosen:
+            known = ", ".join(model.name for model in self.models)
+            msg = f"--model: got {name!r}, allowed: {known}"
+            raise ConfigError(msg)
+        return replace(self, models=chosen)
+
+
+def load(path: Path, namespace: str | None = None) -> Monitors:
+    """Read a monitors.yml; `namespace` overrides the one in the file.
+
+    Raises:
+        ConfigError: The file cannot be read, or says something that is not allowed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        msg = f"{path}: cannot be read: {reason}; `driftline init` writes a first one"
+        raise ConfigError(msg) from error
+    return parse(text, str(path), namespace)
+
+
+def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -> Monitors:
+    """The configuration in the text of a monitors.yml.
+
+    Raises:
+        ConfigError: The text is not YAML, or says something that is not allowed.
+    """
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
+        msg = f"{file}:{where} not valid YAML: {getattr(error, 'problem', None) or error}"
+        raise ConfigError(msg) from error
+    root = _Node(file, "", content)
+    root.keys({"version", "namespace", "models"}, required={"models"})
+    if (version := root.get("version")) is not None and version.value != 1:
+        raise version.error("1")
+    chosen = namespace or (node.text() if (node := root.get("namespace")) else "default")
+    try:
+        streams = Streams(chosen)
+    except ValueError as error:
+        msg = f"{file}: namespace: {error}"
+        raise ConfigError(msg) from error
+    models = tuple(_model(node) for node in root["models"].items())
+    if not models:
+        raise root["models"].error("a list of at least one model")
+    names = [model.name for model in models]
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise root["models"].error(f"each model once, {name!r} stands there twice")
+    return Monitors(streams, models)
+
+
+_KEYS = {
+    "name", "task", "positive_class", "window", "rollups", "lateness", "reference",
+    "features", "segments", "measures", "alpha",
+}  # fmt: skip
+
+
+def _model(node: _Node) -> Model:
+    node.keys(_KEYS, required={"name", "task", "window"})
+    task = Task(node["task"].choice([task.value for task in Task]))
+    positive = node.get("positive_class")
+    if task is Task.BINARY and positive is None:
+        msg = f"{node.file}: {node.path}: positive_class is missing; a binary model needs the class its score is of"
+        raise ConfigError(msg)
+    if task is not Task.BINARY and positive is not None:
+        raise positive.error(f"nothing: only a binary model has a positive class, this one is {task}")
+    window = node["window"].size()
+    measures, thresholds = _measures(node.get("measures"), task)
+    alpha = node.get("alpha")
+    lateness = node.get("lateness")
+    return Model(
+        name=node["name"].text(),
+        task=task,
+        positive_class=positive.label() if positive else None,
+        window=window,
+        rollups=tuple(_rollup(item, window) for item in (n.items() if (n := node.get("rollups")) else ())),
+        lateness=lateness.length() if lateness else timedelta(0),
+        reference=_reference(node.get("reference")),
+        features=_features(node.get("features")),
+        segments=tuple(item.text() for item in (n.items() if (n := node.get("segments")) else ())),
+        measures=measures,
+        thresholds=thresholds,
+        alpha=alpha.number(low=0, high=1) if alpha else 0.01,
+    )
+
+
+def _rollup(node: _Node, window: WindowSize) -> WindowSize:
+    size = node.size()
+    if not size.holds(window):
+        raise node.error(f"a size that is a whole number of windows of {window.text}")
+    return size
+
+
+def _reference(node: _Node | None) -> Window | None:
+    if node is None:
+        return None
+    node.keys({"start", "end"}, required={"start", "end"})
+    start, end = (node[key].moment() for key in ("start", "end"))
+    if end <= start:
+        raise node["end"].error(f"a time after start, {start.isoformat()}")
+    return Window(start, end)
+
+
+def _features(node: _Node | None) -> dict[str, str] | None:
+    if node is None:
+        return None
+    return {name: node[name].choice(FEATURE_KINDS) for name in node.mapping()}
+
+
+def _measures(node: _Node | None, task: Task) -> tuple[tuple[Measure, ...], dict[str, Threshold]]:
+    possible = {measure.name: measure for measure in MEASURES if task in measure.tasks}
+    if node is None:
+        chosen = {name: None for name, measure in possible.items() if measure.default}
+    else:
+        chosen = {name: node.get(name) for name in node.mapping()}
+        for name in chosen:
+            if name not in possible:
+                raise node.child(name, name).unknown(possible, f"measures of a {task} model")
+    thresholds = {}
+    for name, settings in chosen.items():
+        threshold = _threshold(by_name(name), settings)
+        if threshold.warning is not None or threshold.critical is not None:
+            thresholds[name] = threshold
+    return tuple(possible[name] for name in chosen), thresholds
+
+
+_FORMS: dict[str, tuple[Compare, Direction | None]] = {
+    "above": (Compare.VALUE, Direction.HIGHER),
+    "below": (Compare.VALUE, Direction.LOWER),
+    "worse_by": (Compare.CHANGE, None),
+    "worse_by_ratio": (Compare.RATIO, None),
+}
+_ALLOWED_FLOOR = f"a number, or one of {{{', '.join(_FORMS)}: number}}"
+
+
+def _threshold(measure: Measure, node: _Node | None) -> Threshold:
+    default = default_threshold(measure)
+    if node is None or node.value is None:
+        return default
+    node.keys({"warning", "critical", "min_samples"})
+    found = {level: _floor(default, node[level]) for level in ("warning", "critical") if node.get(level)}
+    kinds = {kind for kind, _ in found.values()}
+    if len(kinds) > 1:
+        raise node.error("warning and critical of the same form")
+    compare, direction = kinds.pop() if kinds else (default.compare, default.direction)
+    floors = {level: floor for level, (_, floor) in found.items()} if found else _floors(default)
+    samples = node.get("min_samples")
+    return Threshold(
+        compare=compare,
+        direction=direction,
+        warning=floors.get("warning"),
+        critical=floors.get("critical"),
+        min_samples=int(samples.number(low=1)) if samples else default.min_samples,
+    )
+
+
+def _floors(threshold: Threshold) -> dict[str, float | None]:
+    return {"warning": threshold.warning, "critical": threshold.critical}
+
+
+def _floor(default: Threshold, node: _Node) -> tuple[tuple[Compare, Direction], float]:
+    if not isinstance(node.value, Mapping):
+        return (default.compare, default.direction), node.number(allowed=_ALLOWED_FLOOR)
+    node.keys(_FORMS)
+    if len(node.value) != 1:
+        raise node.error(_ALLOWED_FLOOR)
+    (form,) = node.value
+    compare, direction = _FORMS[form]
+    return (compare, direction or default.direction), node[form].number()
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A value in the file, with the path to it, so that every error can name both."""
+
+    file: str
+    path: str
+    value: Any
+
+    def error(self, allowed: str) -> ConfigError:
+        return ConfigError(f"{self.file}: {self.path or 'top level'}: got {self.value!r}, allowed: {allowed}")
+
+    def unknown(self, allowed: Collection[str], what: str) -> ConfigError:
+        close = difflib.get_close_matches(str(self.value), allowed, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        names = ", ".join(sorted(allowed))
+        return ConfigError(f"{self.file}: {self.path}: unknown {self.value!r}{hint}, allowed: {names} ({what})")
+
+    def child(self, key: str | int, value: Any) -> _Node:
+        step = f"[{key}]" if isinstance(key, int) else f".{key}" if self.path else key
+        return _Node(self.file, f"{self.path}{step}", value)
+
+    def __getitem__(self, key: str) -> _Node:
+        return self.child(key, self.value[key])
+
+    def get(self, key: str) -> _Node | None:
+        return self[key] if self.value.get(key) is not None else None
+
+    def mapping(self) -> Mapping[str, Any]:
+        if not isinstance(self.value, Mapping) or not all(isinstance(key, str) for key in self.value):
+            raise self.error("a mapping of names to settings")
+        return self.value
+
+    def keys(self, allowed: Collection[str], required: Collection[str] = ()) -> None:
+        for key in self.mapping():
+            if key not in allowed:
+                raise self.child(key, key).unknown(allowed, "keys")
+        for key in sorted(required):
+            if self.value.get(key) is None:
+                msg = f"{self.file}: {self.path or 'top level'}: {key} is missing"
+                raise ConfigError(msg)
+
+    def items(self) -> Iterator[_Node]:
+        if not isinstance(self.value, list):
+            raise self.error("a list")
+        return (self.child(position, item) for position, item in enumerate(self.value))
+
+    def text(self) -> str:
+        if not isinstance(self.value, str) or not self.value:
+            raise self.error("a text")
+        return self.value
+
+    def label(self) -> str:
+        if isinstance(self.value, bool):
+            return str(self.value).lower()
+        return str(self.value) if isinstance(self.value, int) else self.text()
+
+    def choice(self, allowed: Collection[str]) -> str:
+        if self.value not in allowed:
+            raise self.error(", ".join(allowed))
+        return str(self.value)
+
+    def number(self, low: float = -math.inf, high: float = math.inf, allowed: str | None = None) -> float:
+        valid = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        if not valid or not math.isfinite(self.value) or not low <= self.value <= high:
+            bounds = "" if (low, high) == (-math.inf, math.inf) else f" from {low:g} to {high:g}"
+            raise self.error(allowed or f"a number{bounds}")
+        return float(self.value)
+
+    def size(self) -> WindowSize:
+        try:
+            return WindowSize(self.text())
+        except ValueError:
+            raise self.error(ALLOWED_SIZES) from None
+
+    def length(self) -> timedelta:
+        try:
+            return parse_length(self.text())
+        except ValueError:
+            raise self.error(ALLOWED_LENGTHS) from None
+
+    def moment(self) -> Any:
+        try:
+            return parse_moment(str(self.value))
+        except ValueError:
+            raise self.error("an ISO 8601 date or time such as 2013-01-31 or 2013-01-31T06:00:00Z") from None

@@ -1,0 +1,210 @@
+"""The stored profiles of one model: windows, references and bins, read and written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ..windows import Window, iso, parse_moment
+from .binning import Binning
+from .profile import Profile
+from .request import Counting, search_body, segment_body, segment_profiles
+from .store import document_id, from_document, to_document
+
+if TYPE_CHECKING:
+    from ..cluster import Cluster
+
+    Segment = tuple[str, str] | None
+    Segmented = Mapping[Segment, Profile]
+else:
+    Segmented = Mapping
+
+MAX_BUCKETS = 50_000
+"""Buckets asked for in one search, below Elasticsearch's default `search.max_buckets` of 65,536."""
+EXPECTED_VALUES = 10
+"""Values that a segment is taken to have as long as the reference does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A window that was profiled: of what content, and judged how."""
+
+    version: str
+    size: str
+    window: Window
+    content: str
+    judged: str
+    binning: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """A window that is to be stored: what it is, what it holds, and its profiles."""
+
+    kept: Kept
+    profiles: Segmented
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The stored profiles of one model."""
+
+    cluster: Cluster
+    model: str
+
+    # Windows
+
+    def kept(self, size: str, period: Window | None = None) -> dict[tuple[str, datetime], Kept]:
+        """The windows of one size that were profiled, by version and start."""
+        fields = ["model.version", "window", "content", "judged", "binning.version", "as_of"]
+        query = self._query("window", size=size, whole=True, period=period)
+        found = (_kept(hit["_source"]) for hit in self.cluster.stored(query, fields))
+        return {(kept.version, kept.window.start): kept for kept in found}
+
+    def count(
+        self, query: Mapping[str, Any], counting: Counting, segments: Sequence[str], expected: Mapping[str, int]
+    ) -> Segmented:
+        """Count the predictions that match, per segment: one search, more only where the bucket limit asks for it."""
+        values = [expected.get(name, EXPECTED_VALUES) for name in segments]
+        if counting.buckets * (1 + sum(values)) <= MAX_BUCKETS:
+            answer = self.cluster.count_predictions(search_body(query, counting, segments))
+            whole = self._whole(answer, counting)
+            return whole | (segment_profiles(answer["aggregations"], counting, segments) if whole else {})
+        found = self._whole(self.cluster.count_predictions(search_body(query, counting, ())), counting)
+        for name, number in zip(segments, values, strict=True):
+            parts = math.ceil(2 * number * counting.buckets / MAX_BUCKETS)
+            for part in range(parts):
+                body = segment_body(query, counting, name, part, parts)
+                answer = self.cluster.count_predictions(body).get("aggregations", {"segment0": {"buckets": []}})
+                found |= segment_profiles(answer, counting, [name])
+        return found
+
+    @staticmethod
+    def _whole(answer: Mapping[str, Any], counting: Counting) -> dict[Segment, Profile]:
+        if "aggregations" not in answer:
+            return {}
+        return {None: counting.profile(answer["aggregations"], answer["hits"]["total"]["value"])}
+
+    def profiles(self, version: str, size: str, period: Window, binning: Binning) -> Iterator[tuple[Segment, Profile]]:
+        """The stored profiles of a version's windows in a period, per segment."""
+        query = self._query("window", size=size, version=version, period=period, binning=binning.version)
+        for hit in self.cluster.stored(query, ["segment", "profile"]):
+            yield _segment(hit["_source"]), from_document(hit["_source"]["profile"], binning)
+
+    def operations(self, analysed: Analysed) -> Iterator[bytes]:
+        """The bulk actions that store a window's profiles, the one that says it is done last."""
+        kept = analysed.kept
+        state = {"content": kept.content, "judged": kept.judged, "as_of": kept.as_of}
+        for segment in sorted(analysed.profiles, key=lambda segment: segment is None):
+            identity = ("window", kept.version, kept.size, iso(kept.window.start))
+            body = _body("window", kept.version, kept.size, kept.window, segment, analysed.profiles[segment])
+            yield from self._index(identity, segment, body | state)
+
+    # References and bins
+
+    def reference(self, period: Window, binning: Binning, content: str) -> Segmented:
+        """The stored reference of a period, per segment; empty when there is none of this content."""
+        query = self._query("reference", period=period, binning=binning.version)
+        hits = [hit["_source"] for hit in self.cluster.stored(query, ["segment", "profile", "content", "window"])]
+        exact = [hit for hit in hits if hit["content"] == content and _window(hit) == period]
+        return {_segment(hit): from_document(hit["profile"], binning) for hit in exact}
+
+    def keep_reference(self, period: Window, counting: Counting, profiles: Segmented, content: str) -> None:
+        """Store a reference."""
+        operations: list[bytes] = []
+        for segment, profile in profiles.items():
+            identity = ("reference", counting.binning.version, iso(period.start), iso(period.end))
+            body = _body("reference", None, None, period, segment, profile) | {"content": content}
+            operations += self._index(identity, segment, body)
+        self.cluster.write(operations)
+
+    def binning(self, period: Window | None, key: str) -> Binning | None:
+        """The stored bins of a reference period, None when none were chosen yet."""
+        found = self.cluster.document(self.cluster.streams.profiles, self._binning_id(period, key))
+        return Binning.from_document(found["binning"]["content"]) if found else None
+
+    def keep_binning(self, period: Window | None, key: str, binning: Binning) -> None:
+        """Store bins, so that they stay as they are."""
+        body: dict[str, Any] = {
+            "kind": "binning",
+            "model": {"name": self.model},
+            "binning": {"version": binning.version, "content": binning.to_document()},
+        }
+        action = {"index": {"_index": self.cluster.streams.profiles, "_id": self._binning_id(period, key)}}
+        self.cluster.write([orjson.dumps(action), orjson.dumps(body)])
+
+    def _binning_id(self, period: Window | None, key: str) -> str:
+        bounds = (iso(period.start), iso(period.end)) if period else ()
+        return document_id("binning", self.model, key, *bounds)
+
+    def _index(self, identity: Sequence[str], segment: Segment, body: dict[str, Any]) -> tuple[bytes, bytes]:
+        key = document_id(self.model, *identity, *(segment or ()))
+        body["model"] = {"name": self.model, **body["model"]}
+        action = {"index": {"_index": self.cluster.streams.profiles, "_id": key}}
+        return orjson.dumps(action), orjson.dumps(body)
+
+    def _query(
+        self,
+        kind: str,
+        *,
+        size: str | None = None,
+        version: str | None = None,
+        period: Window | None = None,
+        binning: str | None = None,
+        whole: bool = False,
+    ) -> dict[str, Any]:
+        terms = {
+            "kind": kind,
+            "model.name": self.model,
+            "window.size": size,
+            "model.version": version,
+            "binning.version": binning,
+        }
+        filters: list[Mapping[str, Any]] = [{"term": {k: v}} for k, v in terms.items() if v is not None]
+        if period is not None:
+            filters.append({"range": {"window.start": period.range()}})
+        nothing = [{"exists": {"field": "segment.name"}}] if whole else []
+        return {"bool": {"filter": filters, "must_not": nothing}}
+
+
+def _body(
+    kind: str, version: str | None, size: str | None, window: Window, segment: Segment, profile: Profile
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "@timestamp": iso(window.start),
+        "kind": kind,
+        "model": {} if version is None else {"version": version},
+        "window": {"start": iso(window.start), "end": iso(window.end), **({"size": size} if size else {})},
+        "binning": {"version": profile.binning},
+        "profile": to_document(profile),
+    }
+    if segment is not None:
+        found["segment"] = {"name": segment[0], "value": segment[1]}
+    return found
+
+
+def _kept(source: Mapping[str, Any]) -> Kept:
+    return Kept(
+        version=source["model"]["version"],
+        size=source["window"]["size"],
+        window=_window(source),
+        content=source["content"],
+        judged=source["judged"],
+        binning=source["binning"]["version"],
+        as_of=source["as_of"],
+    )
+
+
+def _window(source: Mapping[str, Any]) -> Window:
+    return Window(parse_moment(source["window"]["start"]), parse_moment(source["window"]["end"]))
+
+
+def _segment(source: Mapping[str, Any]) -> Segment:
+    segment = source.get("segment")
+    return (segment["name"], segment["value"]) if segment else None
