@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
-from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import Elasticsearch, NotFoundError
 
 from driftline.ingest import events
 from driftline.ingest.streams import Streams
 
-from .windows import Window, WindowSize, parse_moment
+from .windows import Window, WindowSize
 
 if TYPE_CHECKING:
     Hit = Mapping[str, Any]
@@ -53,7 +53,8 @@ class Cluster:
 
     def search(self, index: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """One search; an index that does not exist yet is empty."""
-        return self.client.search(index=index, body=dict(body), ignore_unavailable=True, allow_no_indices=True).body
+        answer = self.client.search(index=index, body=dict(body), ignore_unavailable=True, allow_no_indices=True)
+        return dict(answer)
 
     def count_predictions(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """One search of the predictions."""
@@ -61,9 +62,17 @@ class Cluster:
 
     def features(self) -> Mapping[str, Any]:
         """The field capabilities of all features."""
-        return self.client.field_caps(
-            index=self.streams.predictions, fields=f"{events.FEATURES}.*", ignore_unavailable=True
-        ).body
+        return self._fields(events.FEATURES)
+
+    def segments(self) -> Mapping[str, Any]:
+        """The field capabilities of all segments."""
+        return self._fields(events.SEGMENTS)
+
+    def _fields(self, below: str) -> Mapping[str, Any]:
+        answer = self.client.field_caps(
+            index=self.streams.predictions, fields=f"{below}.*", ignore_unavailable=True, allow_no_indices=True
+        )
+        return dict(answer)
 
     def refresh(self, *indices: str) -> None:
         """Make what was written visible to searches."""
@@ -85,7 +94,7 @@ class Cluster:
                 return
             found = answer["aggregations"]["windows"]
             for bucket in found["buckets"]:
-                start = datetime.fromtimestamp(bucket["key"]["start"] / 1000, parse_moment("1970-01-01").tzinfo)
+                start = datetime.fromtimestamp(bucket["key"]["start"] / 1000, UTC)
                 yield _content(bucket["key"]["version"], size.at(start), bucket, bucket["doc_count"])
             if "after_key" not in found:
                 return
@@ -143,7 +152,9 @@ class Cluster:
         if not ids:
             return
         filters = [{"terms": {events.EVENT_ID: list(ids)}}, {"term": {events.OUTCOME_STATUS: "joined"}}]
-        sort = [{events.EVENT_ID: "asc"}, {events.TIMESTAMP: "asc"}, {"_doc": "asc"}]
+        # Two reports of one prediction at one moment differ by label or value, or are the same document.
+        keys = (events.EVENT_ID, events.TIMESTAMP, events.OUTCOME_LABEL, events.OUTCOME_VALUE)
+        sort = [{key: "asc"} for key in keys]
         after: dict[str, Any] = {}
         while True:
             body = {"size": PAGE, "query": {"bool": {"filter": filters}}, "sort": sort, **after}
@@ -161,7 +172,7 @@ class Cluster:
         """
         operations: list[bytes] = []
         for hit, fields in updates:
-            guard = {key: hit[f"_{key[3:]}"] for key in ("if_seq_no", "if_primary_term") if f"_{key[3:]}" in hit}
+            guard = {f"if{key}": hit[key] for key in ("_seq_no", "_primary_term") if key in hit}
             action = {"update": {"_index": hit["_index"], "_id": hit["_id"], **guard}}
             operations += (orjson.dumps(action), orjson.dumps({"doc": fields}))
         return {item["_id"] for item in self._bulk(operations) if item["status"] == CONFLICT}
@@ -204,7 +215,8 @@ class Cluster:
     def _bulk(self, operations: Sequence[bytes]) -> Iterator[Mapping[str, Any]]:
         if not operations:
             return
-        answer = self.client.bulk(operations=list(operations))
+        # The client passes bytes through as they are; its type says only mappings.
+        answer = self.client.bulk(operations=cast("Sequence[dict[str, Any]]", operations))
         for item in answer["items"]:
             (result,) = item.values()
             yield result
@@ -222,6 +234,6 @@ def _content_aggregations() -> dict[str, Any]:
 def _content(version: str, window: Window, found: Mapping[str, Any], count: int) -> Content:
     ingested, joined = (found.get(name, {}).get("value") or 0 for name in ("ingested", "joined"))
     labelled, revisions = (found.get(name, {}).get("value") or 0 for name in ("labelled", "revisions"))
-    as_of = datetime.fromtimestamp(max(ingested, joined) / 1000, parse_moment("1970-01-01").tzinfo)
+    as_of = datetime.fromtimestamp(max(ingested, joined) / 1000, UTC)
     digest = f"{count}/{int(ingested)}/{int(labelled)}/{int(joined)}/{int(revisions)}"
     return Content(version, window, digest, as_of.isoformat(timespec="milliseconds").replace("+00:00", "Z"))

@@ -90,7 +90,13 @@ def identity(scope: Scope, verdict: Verdict) -> str:
     measurement = verdict.measurement
     segment = measurement.segment or (None, None)
     return document_id(
-        scope.model, scope.version, scope.size, iso(scope.window.start), measurement.measure, measurement.feature, *segment
+        scope.model,
+        scope.version,
+        scope.size,
+        iso(scope.window.start),
+        measurement.measure,
+        measurement.feature,
+        *segment,
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -120,7 +120,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
     root = _Node(file, "", content)
     root.keys({"version", "namespace", "models"}, required={"models"})
     if (version := root.get("version")) is not None and version.value != 1:
-        raise version.error("1")
+        version.refuse("1")
     chosen = namespace or (node.text() if (node := root.get("namespace")) else "default")
     try:
         streams = Streams(chosen)
@@ -129,11 +129,11 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
         raise ConfigError(msg) from error
     models = tuple(_model(node) for node in root["models"].items())
     if not models:
-        raise root["models"].error("a list of at least one model")
+        root["models"].refuse("a list of at least one model")
     names = [model.name for model in models]
     for position, name in enumerate(names):
         if name in names[:position]:
-            raise root["models"].error(f"each model once, {name!r} stands there twice")
+            root["models"].refuse(f"each model once, {name!r} stands there twice")
     return Monitors(streams, models)
 
 
@@ -151,7 +151,7 @@ def _model(node: _Node) -> Model:
         msg = f"{node.file}: {node.path}: positive_class is missing; a binary model needs the class its score is of"
         raise ConfigError(msg)
     if task is not Task.BINARY and positive is not None:
-        raise positive.error(f"nothing: only a binary model has a positive class, this one is {task}")
+        positive.refuse(f"nothing: only a binary model has a positive class, this one is {task}")
     window = node["window"].size()
     measures, thresholds = _measures(node.get("measures"), task)
     alpha = node.get("alpha")
@@ -161,11 +161,11 @@ def _model(node: _Node) -> Model:
         task=task,
         positive_class=positive.label() if positive else None,
         window=window,
-        rollups=tuple(_rollup(item, window) for item in (n.items() if (n := node.get("rollups")) else ())),
+        rollups=tuple(_rollup(item, window) for item in node.list("rollups")),
         lateness=lateness.length() if lateness else timedelta(0),
         reference=_reference(node.get("reference")),
         features=_features(node.get("features")),
-        segments=tuple(item.text() for item in (n.items() if (n := node.get("segments")) else ())),
+        segments=tuple(item.text() for item in node.list("segments")),
         measures=measures,
         thresholds=thresholds,
         alpha=alpha.number(low=0, high=1) if alpha else 0.01,
@@ -175,7 +175,7 @@ def _model(node: _Node) -> Model:
 def _rollup(node: _Node, window: WindowSize) -> WindowSize:
     size = node.size()
     if not size.holds(window):
-        raise node.error(f"a size that is a whole number of windows of {window.text}")
+        node.refuse(f"a size that is a whole number of windows of {window.text}")
     return size
 
 
@@ -185,7 +185,7 @@ def _reference(node: _Node | None) -> Window | None:
     node.keys({"start", "end"}, required={"start", "end"})
     start, end = (node[key].moment() for key in ("start", "end"))
     if end <= start:
-        raise node["end"].error(f"a time after start, {start.isoformat()}")
+        node["end"].refuse(f"a time after start, {start.isoformat()}")
     return Window(start, end)
 
 
@@ -198,12 +198,12 @@ def _features(node: _Node | None) -> dict[str, str] | None:
 def _measures(node: _Node | None, task: Task) -> tuple[tuple[Measure, ...], dict[str, Threshold]]:
     possible = {measure.name: measure for measure in MEASURES if task in measure.tasks}
     if node is None:
-        chosen = {name: None for name, measure in possible.items() if measure.default}
+        chosen: dict[str, _Node | None] = {name: None for name, measure in possible.items() if measure.default}
     else:
         chosen = {name: node.get(name) for name in node.mapping()}
         for name in chosen:
             if name not in possible:
-                raise node.child(name, name).unknown(possible, f"measures of a {task} model")
+                node.child(name, name).unknown(possible, f"measures of a {task} model")
     thresholds = {}
     for name, settings in chosen.items():
         threshold = _threshold(by_name(name), settings)
@@ -229,7 +229,7 @@ def _threshold(measure: Measure, node: _Node | None) -> Threshold:
     found = {level: _floor(default, node[level]) for level in ("warning", "critical") if node.get(level)}
     kinds = {kind for kind, _ in found.values()}
     if len(kinds) > 1:
-        raise node.error("warning and critical of the same form")
+        node.refuse("warning and critical of the same form")
     compare, direction = kinds.pop() if kinds else (default.compare, default.direction)
     floors = {level: floor for level, (_, floor) in found.items()} if found else _floors(default)
     samples = node.get("min_samples")
@@ -251,7 +251,7 @@ def _floor(default: Threshold, node: _Node) -> tuple[tuple[Compare, Direction], 
         return (default.compare, default.direction), node.number(allowed=_ALLOWED_FLOOR)
     node.keys(_FORMS)
     if len(node.value) != 1:
-        raise node.error(_ALLOWED_FLOOR)
+        node.refuse(_ALLOWED_FLOOR)
     (form,) = node.value
     compare, direction = _FORMS[form]
     return (compare, direction or default.direction), node[form].number()
@@ -265,14 +265,16 @@ class _Node:
     path: str
     value: Any
 
-    def error(self, allowed: str) -> ConfigError:
-        return ConfigError(f"{self.file}: {self.path or 'top level'}: got {self.value!r}, allowed: {allowed}")
+    def refuse(self, allowed: str) -> NoReturn:
+        msg = f"{self.file}: {self.path or 'top level'}: got {self.value!r}, allowed: {allowed}"
+        raise ConfigError(msg) from None
 
-    def unknown(self, allowed: Collection[str], what: str) -> ConfigError:
+    def unknown(self, allowed: Collection[str], what: str) -> NoReturn:
         close = difflib.get_close_matches(str(self.value), allowed, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         names = ", ".join(sorted(allowed))
-        return ConfigError(f"{self.file}: {self.path}: unknown {self.value!r}{hint}, allowed: {names} ({what})")
+        msg = f"{self.file}: {self.path}: unknown {self.value!r}{hint}, allowed: {names} ({what})"
+        raise ConfigError(msg)
 
     def child(self, key: str | int, value: Any) -> _Node:
         step = f"[{key}]" if isinstance(key, int) else f".{key}" if self.path else key
@@ -286,26 +288,30 @@ class _Node:
 
     def mapping(self) -> Mapping[str, Any]:
         if not isinstance(self.value, Mapping) or not all(isinstance(key, str) for key in self.value):
-            raise self.error("a mapping of names to settings")
+            self.refuse("a mapping of names to settings")
         return self.value
 
     def keys(self, allowed: Collection[str], required: Collection[str] = ()) -> None:
         for key in self.mapping():
             if key not in allowed:
-                raise self.child(key, key).unknown(allowed, "keys")
+                self.child(key, key).unknown(allowed, "keys")
         for key in sorted(required):
             if self.value.get(key) is None:
                 msg = f"{self.file}: {self.path or 'top level'}: {key} is missing"
                 raise ConfigError(msg)
 
+    def list(self, key: str) -> Iterator[_Node]:
+        node = self.get(key)
+        return node.items() if node else iter(())
+
     def items(self) -> Iterator[_Node]:
-        if not isinstance(self.value, list):
-            raise self.error("a list")
+        if not isinstance(self.value, Sequence) or isinstance(self.value, str):
+            self.refuse("a list")
         return (self.child(position, item) for position, item in enumerate(self.value))
 
     def text(self) -> str:
         if not isinstance(self.value, str) or not self.value:
-            raise self.error("a text")
+            self.refuse("a text")
         return self.value
 
     def label(self) -> str:
@@ -315,30 +321,30 @@ class _Node:
 
     def choice(self, allowed: Collection[str]) -> str:
         if self.value not in allowed:
-            raise self.error(", ".join(allowed))
+            self.refuse(", ".join(allowed))
         return str(self.value)
 
     def number(self, low: float = -math.inf, high: float = math.inf, allowed: str | None = None) -> float:
         valid = isinstance(self.value, int | float) and not isinstance(self.value, bool)
         if not valid or not math.isfinite(self.value) or not low <= self.value <= high:
             bounds = "" if (low, high) == (-math.inf, math.inf) else f" from {low:g} to {high:g}"
-            raise self.error(allowed or f"a number{bounds}")
+            self.refuse(allowed or f"a number{bounds}")
         return float(self.value)
 
     def size(self) -> WindowSize:
         try:
             return WindowSize(self.text())
         except ValueError:
-            raise self.error(ALLOWED_SIZES) from None
+            self.refuse(ALLOWED_SIZES)
 
     def length(self) -> timedelta:
         try:
             return parse_length(self.text())
         except ValueError:
-            raise self.error(ALLOWED_LENGTHS) from None
+            self.refuse(ALLOWED_LENGTHS)
 
-    def moment(self) -> Any:
+    def moment(self) -> datetime:
         try:
             return parse_moment(str(self.value))
         except ValueError:
-            raise self.error("an ISO 8601 date or time such as 2013-01-31 or 2013-01-31T06:00:00Z") from None
+            self.refuse("an ISO 8601 date or time such as 2013-01-31 or 2013-01-31T06:00:00Z")

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from driftline.ingest import events
-
 from .measures import Task
 from .windows import iso, parse_moment
 
@@ -45,7 +43,12 @@ class Joined:
 
 
 def join(
-    cluster: Cluster, models: Sequence[Model], now: datetime, *, retry_orphans: bool = False, progress: Progress | None = None
+    cluster: Cluster,
+    models: Sequence[Model],
+    now: datetime,
+    *,
+    retry_orphans: bool = False,
+    progress: Progress | None = None,
 ) -> Joined:
     """Write every waiting outcome into the document of its prediction.
 
@@ -125,7 +128,10 @@ def resolve(prediction: Mapping[str, Any], outcomes: Iterable[Mapping[str, Any]]
     The one that became known last wins; of two at the same moment, the greater by label and value, so that the order of
     arrival never matters. `delay` is in seconds, `revision` counts the reports that differ from the first.
     """
-    reports = sorted({(o["@timestamp"], str(o["outcome"].get("label", "")), o["outcome"].get("value", 0.0)) for o in outcomes}, key=lambda r: (parse_moment(r[0]), *r[1:]))
+    reports = sorted(
+        {(o["@timestamp"], str(o["outcome"].get("label", "")), o["outcome"].get("value", 0.0)) for o in outcomes},
+        key=lambda r: (parse_moment(r[0]), *r[1:]),
+    )
     timestamp, label, value = reports[-1]
     delay = (parse_moment(timestamp) - parse_moment(prediction["@timestamp"])).total_seconds()
     actual: dict[str, Any] = {"label": label} if label else {"value": value}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import metrics, outcomes, references
 from .judge import judge
+from .measures import ModelView
 from .measures.compute import measure_all
 from .profiles.history import Analysed, History, Kept, Segmented
 from .profiles.profile import Profile
@@ -176,18 +177,12 @@ def _store(
 
 
 def _verdicts(model: Model, reference: Reference, profiles: Segmented, seconds: float) -> list[Verdict]:
-    measurements = [
-        replace(measurement, segment=segment)
-        for segment, profile in profiles.items()
-        for measurement in measure_all(
-            profile,
-            reference.profiles.get(segment),
-            reference.counting.binning,
-            model.task,
-            model.positive_class,
-            seconds,
-            reference.period.seconds if reference.period else seconds,
-            model.measures,
-        )
-    ]
+    measurements = []
+    for segment, profile in profiles.items():
+        current = ModelView(profile, model.task, model.positive_class, seconds)
+        before = None
+        if reference.period and segment in reference.profiles:
+            before = ModelView(reference.profiles[segment], model.task, model.positive_class, reference.period.seconds)
+        found = measure_all(current, before, reference.counting.binning, model.measures)
+        measurements += [replace(measurement, segment=segment) for measurement in found]
     return judge(measurements, model.thresholds, model.alpha)

@@ -1,0 +1,62 @@
+"""The measures: one explicit table. Adding one is one function and one line in its family's table."""
+
+from __future__ import annotations
+
+from . import classification, drift, quality, regression, service
+from .measure import (
+    Compare,
+    Direction,
+    Distribution,
+    Estimate,
+    Measure,
+    Measurement,
+    ModelView,
+    Status,
+    Subject,
+    Task,
+    Threshold,
+    Thresholds,
+    Verdict,
+)
+
+MEASURES: tuple[Measure, ...] = (
+    *classification.MEASURES,
+    *regression.MEASURES,
+    *drift.MEASURES,
+    *quality.MEASURES,
+    *service.MEASURES,
+)
+
+_BY_NAME = {measure.name: measure for measure in MEASURES}
+
+
+def by_name(name: str) -> Measure:
+    """The measure of this name.
+
+    Raises:
+        KeyError: There is none; the text lists those there are.
+    """
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        msg = f"unknown measure {name!r}, allowed: {', '.join(sorted(_BY_NAME))}"
+        raise KeyError(msg) from None
+
+
+__all__ = [
+    "MEASURES",
+    "Compare",
+    "Direction",
+    "Distribution",
+    "Estimate",
+    "Measure",
+    "Measurement",
+    "ModelView",
+    "Status",
+    "Subject",
+    "Task",
+    "Threshold",
+    "Thresholds",
+    "Verdict",
+    "by_name",
+]

@@ -56,7 +56,7 @@ class Quantity:
 
 
 def above(value: float) -> float:
-    """The next greater number: `[value, above(value))` holds that value alone."""
+    """The next greater number, which ends a bin that holds this value alone."""
     return float(np.nextafter(value, np.inf))
 
 

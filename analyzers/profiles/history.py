@@ -74,15 +74,19 @@ class History:
         values = [expected.get(name, EXPECTED_VALUES) for name in segments]
         if counting.buckets * (1 + sum(values)) <= MAX_BUCKETS:
             answer = self.cluster.count_predictions(search_body(query, counting, segments))
-            whole = self._whole(answer, counting)
-            return whole | (segment_profiles(answer["aggregations"], counting, segments) if whole else {})
-        found = self._whole(self.cluster.count_predictions(search_body(query, counting, ())), counting)
+            counted = self._whole(answer, counting)
+            if counted:
+                counted.update(segment_profiles(answer["aggregations"], counting, segments))
+            return counted
+        found: dict[Segment, Profile] = self._whole(
+            self.cluster.count_predictions(search_body(query, counting, ())), counting
+        )
         for name, number in zip(segments, values, strict=True):
             parts = math.ceil(2 * number * counting.buckets / MAX_BUCKETS)
             for part in range(parts):
                 body = segment_body(query, counting, name, part, parts)
                 answer = self.cluster.count_predictions(body).get("aggregations", {"segment0": {"buckets": []}})
-                found |= segment_profiles(answer, counting, [name])
+                found.update(segment_profiles(answer, counting, [name]))
         return found
 
     @staticmethod

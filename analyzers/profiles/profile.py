@@ -88,14 +88,15 @@ class ScoreCounts:
     """The scores of one class, by what was predicted and what came true.
 
     `counts` and `sums` (of the score) have shape (2, 3, bins): predicted (not this class, this class) x
-    actual (not this class, this class, unknown) x bins of the score.
+    actual (not this class, this class, unknown) x bins of the score. `moments` are of all scores.
     """
 
     counts: IntArray
     sums: FloatArray
+    moments: Moments = field(default_factory=Moments)
 
     def __add__(self, other: ScoreCounts) -> ScoreCounts:
-        return ScoreCounts(self.counts + other.counts, self.sums + other.sums)
+        return ScoreCounts(self.counts + other.counts, self.sums + other.sums, self.moments + other.moments)
 
     @property
     def negatives(self) -> IntArray:

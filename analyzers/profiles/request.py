@@ -72,7 +72,9 @@ class Counting:
                 terms = {"field": field, "size": len(known), "include": list(known)}
                 yield f"c{position}", {"terms": terms}
         for position, (name, bins) in enumerate(binning.scores.items()):
-            yield f"s{position}", _scores(name, self.score_fields[name], bins)
+            field = self.score_fields[name]
+            yield f"s{position}", _scores(name, field, bins)
+            yield f"s{position}m", {"extended_stats": {"field": field}}
         if binning.value:
             yield "value", _ranges(events.PREDICTION_VALUE, binning.value)
             yield "valuem", {"extended_stats": {"field": events.PREDICTION_VALUE}}
@@ -122,7 +124,7 @@ class Counting:
                 for position, (name, known) in enumerate(binning.categorical.items())
             },
             scores={
-                name: _score_counts(answer[f"s{position}"], bins)
+                name: _score_counts(answer[f"s{position}"], answer[f"s{position}m"], bins)
                 for position, (name, bins) in enumerate(binning.scores.items())
             },
             value=_numeric(answer["value"], answer["valuem"], predictions) if binning.value else None,
@@ -150,7 +152,9 @@ def segment_body(query: Mapping[str, Any], counting: Counting, segment: str, par
     return {"size": 0, "track_total_hits": False, "query": query, "aggs": {"segment0": aggregation}}
 
 
-def segment_profiles(answer: Mapping[str, Any], counting: Counting, segments: Sequence[str]) -> dict[tuple[str, str], Profile]:
+def segment_profiles(
+    answer: Mapping[str, Any], counting: Counting, segments: Sequence[str]
+) -> dict[tuple[str, str], Profile]:
     """The profiles per (segment, value) in an answer."""
     return {
         (name, str(bucket["key"])): counting.profile(bucket, bucket["doc_count"])
@@ -207,10 +211,11 @@ def _category(
     return CategoryCounts(counts, other=values - int(counts.sum()), missing=predictions - values)
 
 
-def _score_counts(answer: Mapping[str, Any], bins: NumericBins) -> ScoreCounts:
+def _score_counts(answer: Mapping[str, Any], stats: Mapping[str, Any], bins: NumericBins) -> ScoreCounts:
     cells = [cell["bins"] for cell in answer["buckets"]]
     sums = [[bucket["sum"]["value"] for bucket in cell["buckets"]] for cell in cells]
     return ScoreCounts(
         counts=np.array([_counts(cell) for cell in cells]).reshape(2, 3, bins.size),
         sums=np.array(sums, np.float64).reshape(2, 3, bins.size),
+        moments=_moments(stats),
     )

@@ -35,7 +35,10 @@ def to_document(profile: Profile) -> dict[str, Any]:
             {"name": name, "counts": _pack(c.counts), "other": c.other, "missing": c.missing}
             for name, c in profile.categorical.items()
         ],
-        "scores": [{"name": n, "counts": _pack(s.counts), "sums": _pack(s.sums)} for n, s in profile.scores.items()],
+        "scores": [
+            {"name": name, "counts": _pack(s.counts), "sums": _pack(s.sums), "moments": _moments(s.moments)}
+            for name, s in profile.scores.items()
+        ],
         "value": _numeric(profile.value) if profile.value else None,
         "predicted": [{"label": label, "count": count} for label, count in profile.predicted.items()],
         "confusion": [{"predicted": p, "actual": a, "count": count} for (p, a), count in profile.confusion.items()],
@@ -64,6 +67,7 @@ def from_document(document: Mapping[str, Any], binning: Binning) -> Profile:
             d["name"]: ScoreCounts(
                 _unpack(d["counts"], shapes.scores[d["name"]].counts),
                 _unpack(d["sums"], shapes.scores[d["name"]].sums),
+                _moments_from(d["moments"]),
             )
             for d in document["scores"]
         },

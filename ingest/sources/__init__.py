@@ -1,0 +1,1 @@
+"""Where events come from beside the logger: files of past predictions."""

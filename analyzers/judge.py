@@ -1,0 +1,96 @@
+"""Measurements to verdicts: worth a word only if large enough, surely so, and not one of many flukes.
+
+Three gates. The sample is at least the measure's minimum, else the verdict is `insufficient_data`. The effect
+passes its practical floor even by the end of its confidence interval that lies nearer to harmless. And where there is a test, it
+is significant after Benjamini-Hochberg over all tests of the window, its features and segments, so that the expected
+share of false ones among those that fire is at most alpha (Benjamini & Hochberg 1995,
+https://doi.org/10.1111/j.2517-6161.1995.tb02031.x).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from scipy import stats
+
+from .measures import (
+    Compare,
+    Direction,
+    Estimate,
+    Measure,
+    Measurement,
+    Status,
+    Threshold,
+    Thresholds,
+    Verdict,
+    by_name,
+)
+
+
+def default_threshold(measure: Measure) -> Threshold:
+    """The thresholds of a measure for which monitors.yml sets none."""
+    return Threshold(measure.compare, measure.direction, measure.warning, measure.critical, measure.min_samples)
+
+
+def judge(measurements: Sequence[Measurement], thresholds: Thresholds, alpha: float) -> list[Verdict]:
+    """The verdict on each measurement of one window, in their order.
+
+    Args:
+        measurements: All measurements of the window, of every feature and segment.
+        thresholds: Per measure name; a measure that is not in it is recorded and not judged.
+        alpha: False discovery rate of the window's tests.
+    """
+    tested = [index for index, found in enumerate(measurements) if found.estimate.p_value is not None]
+    p_values = [_p_value(measurements[index]) for index in tested]
+    adjusted = stats.false_discovery_control(p_values).tolist() if tested else []
+    q_values: dict[int, float] = dict(zip(tested, adjusted, strict=True))
+    return [
+        _verdict(found, thresholds.get(found.measure), q_values.get(index), alpha)
+        for index, found in enumerate(measurements)
+    ]
+
+
+def _p_value(measurement: Measurement) -> float:
+    found = measurement.estimate.p_value
+    return 1.0 if found is None else min(1.0, max(0.0, found))
+
+
+def _verdict(measurement: Measurement, threshold: Threshold | None, q_value: float | None, alpha: float) -> Verdict:
+    measure, estimate = by_name(measurement.measure), measurement.estimate
+    if not _sufficient(estimate, threshold or default_threshold(measure)):
+        return Verdict(measurement, Status.INSUFFICIENT, q_value)
+    if threshold is None:
+        return Verdict(measurement, Status.OK, q_value)
+    # A floor on the value itself of a measure that is otherwise compared with the reference asks another question than
+    # the test against the reference answers: there the interval alone decides.
+    tested = q_value is not None and threshold.compare is measure.compare
+    significant = not tested or (q_value is not None and q_value < alpha)
+    for status, floor in ((Status.CRITICAL, threshold.critical), (Status.WARNING, threshold.warning)):
+        if floor is not None and significant and passes(estimate, threshold, floor):
+            return Verdict(measurement, status, q_value, floor)
+    lowest = threshold.warning if threshold.warning is not None else threshold.critical
+    return Verdict(measurement, Status.OK, q_value, lowest)
+
+
+def _sufficient(estimate: Estimate, threshold: Threshold) -> bool:
+    if estimate.value is None or estimate.sample_size < threshold.min_samples:
+        return False
+    compared = threshold.compare is not Compare.VALUE
+    return not compared or (estimate.reference_value is not None and estimate.reference_size >= threshold.min_samples)
+
+
+def passes(estimate: Estimate, threshold: Threshold, floor: float) -> bool:
+    """Whether the effect passes a floor, taken at the end of its interval that is nearer to harmless."""
+    value = estimate.value if estimate.value is not None else math.nan
+    lower = estimate.lower if estimate.lower is not None else value
+    upper = estimate.upper if estimate.upper is not None else value
+    if threshold.compare is Compare.VALUE:
+        return upper < floor if threshold.direction is Direction.LOWER else lower > floor
+    before = estimate.reference_value if estimate.reference_value is not None else math.nan
+    worse = {
+        Direction.HIGHER: lower - before,
+        Direction.LOWER: before - upper,
+        Direction.BOTH: max(lower - before, before - upper),
+    }[threshold.direction]
+    return worse > floor * (abs(before) if threshold.compare is Compare.RATIO else 1.0)

@@ -1,0 +1,98 @@
+"""The way to Elasticsearch, and plain words for what goes wrong on it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
+
+DEFAULT_URL = "http://127.0.0.1:9200"
+
+
+def url_of(url: str | None = None) -> str:
+    """The address that is used: the one given, else `ELASTICSEARCH_URL`, else the local one."""
+    return url or os.environ.get("ELASTICSEARCH_URL") or DEFAULT_URL
+
+
+def connect(url: str | None = None, **options: Any) -> Elasticsearch:
+    """A client for the cluster.
+
+    Credentials come from `ELASTICSEARCH_API_KEY`, or `ELASTICSEARCH_USERNAME` and `ELASTICSEARCH_PASSWORD`; the
+    certificates of a private authority from `ELASTICSEARCH_CA_CERTS`.
+
+    Args:
+        url: Where it is; see `url_of`.
+        options: Further arguments of `elasticsearch.Elasticsearch`, which win.
+
+    Raises:
+        ValueError: The address is none.
+    """
+    # Imported here, so that a service that logs to its standard output never loads it.
+    from elasticsearch import Elasticsearch, OrjsonSerializer  # noqa: PLC0415
+
+    settings: dict[str, Any] = {
+        "request_timeout": 60,
+        "retry_on_timeout": True,
+        "max_retries": 3,
+        "serializers": {"application/json": OrjsonSerializer()},
+    }
+    if key := os.environ.get("ELASTICSEARCH_API_KEY"):
+        settings["api_key"] = key
+    elif user := os.environ.get("ELASTICSEARCH_USERNAME"):
+        settings["basic_auth"] = (user, os.environ.get("ELASTICSEARCH_PASSWORD", ""))
+    if authority := os.environ.get("ELASTICSEARCH_CA_CERTS"):
+        settings["ca_certs"] = authority
+    return Elasticsearch(_with_port(url_of(url)), **settings | options)
+
+
+def _with_port(url: str) -> str:
+    """The address with the port that its scheme implies, which the client demands."""
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        msg = f"got {url!r} as the address of Elasticsearch, allowed: http://host:port or https://host:port"
+        raise ValueError(msg)
+    if parts.port is None:
+        default = 443 if parts.scheme == "https" else 9200
+        return parts._replace(netloc=f"{parts.netloc}:{default}").geturl()
+    return url
+
+
+def explain(error: Exception) -> str:
+    """One line on what went wrong between here and Elasticsearch, and what to do about it."""
+    from elasticsearch import ApiError, ConnectionTimeout, TransportError  # noqa: PLC0415
+    from elasticsearch import ConnectionError as NoConnection  # noqa: PLC0415
+
+    where = url_of()
+    if isinstance(error, ConnectionTimeout):
+        return f"{where} did not answer in time; it may be overloaded: try again, or look at its log"
+    if isinstance(error, NoConnection):
+        return f"cannot reach {where}: {_first_line(error)}; `driftline status` tells more"
+    if isinstance(error, ApiError):
+        reason = _reason(error)
+        match error.status_code:
+            case 401:
+                return f"{where} refuses the credentials (HTTP 401): set ELASTICSEARCH_API_KEY, or user and password"
+            case 403:
+                return f"{where} does not allow this (HTTP 403): {reason}; index-templates/roles lists what is needed"
+            case status:
+                return f"{where} answered HTTP {status}: {reason}"
+    if isinstance(error, TransportError):
+        return f"{where}: {_first_line(error)}"
+    return _first_line(error)
+
+
+def _reason(error: Any) -> str:
+    body = error.body if isinstance(error.body, dict) else {}
+    cause = body.get("error", {})
+    if isinstance(cause, dict):
+        roots = cause.get("root_cause") or [cause]
+        return str(roots[0].get("reason") or cause.get("reason") or error.message)
+    return str(cause or error.message)
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "message", error)).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,55 @@
+"""Names of the data streams and indices of one namespace."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_.]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Names of the data streams and indices of one namespace."""
+
+    namespace: str = "default"
+
+    def __post_init__(self) -> None:
+        if not _NAMESPACE.fullmatch(self.namespace):
+            msg = f"got {self.namespace!r}, allowed: lower-case letters, digits, `_` and `.`, at most 100, no `-`"
+            raise ValueError(msg)
+
+    @property
+    def predictions(self) -> str:
+        """One document per prediction."""
+        return f"logs-driftline.predictions-{self.namespace}"
+
+    @property
+    def outcomes(self) -> str:
+        """One document per reported outcome."""
+        return f"logs-driftline.outcomes-{self.namespace}"
+
+    @property
+    def changes(self) -> str:
+        """One document per change."""
+        return f"logs-driftline.changes-{self.namespace}"
+
+    @property
+    def deadletter(self) -> str:
+        """What could not be stored."""
+        return f"logs-driftline.deadletter-{self.namespace}"
+
+    @property
+    def profiles(self) -> str:
+        """Window profiles, references and bins."""
+        return f"driftline-profiles-{self.namespace}"
+
+    @property
+    def metrics(self) -> str:
+        """The monitoring index."""
+        return f"driftline-metrics-{self.namespace}"
+
+    @property
+    def alerts(self) -> str:
+        """The state of alerts."""
+        return f"driftline-alerts-{self.namespace}"
