@@ -1,9 +1,9 @@
 """Measurements to verdicts: worth a word only if large enough, surely so, and not one of many flukes.
 
-Three gates. The sample is at least the measure's minimum, else the verdict is `insufficient_data`. The effect
-passes its practical floor even by the end of its confidence interval that lies nearer to harmless. And where there is a test, it
-is significant after Benjamini-Hochberg over all tests of the window, its features and segments, so that the expected
-share of false ones among those that fire is at most alpha (Benjamini & Hochberg 1995,
+Three gates. The sample is at least the measure's minimum, else the verdict is `insufficient_data`. The effect passes
+its practical floor even at the end of its confidence interval that lies nearer to harmless. And where there is a
+test, it is significant after Benjamini-Hochberg over all tests of the window, its features and segments, so that the
+expected share of false ones among those that fire is at most alpha (Benjamini & Hochberg 1995,
 https://doi.org/10.1111/j.2517-6161.1995.tb02031.x).
 """
 

@@ -1,0 +1,24 @@
+"""The light client: what a service that logs predictions imports."""
+
+from .events import Change, EventError, Outcome, Prediction, Source, Task, uuid7
+from .logger import DriftlineProcessor, ModelLogger, configure, driftline_processors, render_json
+from .shipper import Shipper, Stats
+from .streams import Streams
+
+__all__ = [
+    "Change",
+    "DriftlineProcessor",
+    "EventError",
+    "ModelLogger",
+    "Outcome",
+    "Prediction",
+    "Shipper",
+    "Source",
+    "Stats",
+    "Streams",
+    "Task",
+    "configure",
+    "driftline_processors",
+    "render_json",
+    "uuid7",
+]

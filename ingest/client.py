@@ -63,26 +63,27 @@ def _with_port(url: str) -> str:
 
 def explain(error: Exception) -> str:
     """One line on what went wrong between here and Elasticsearch, and what to do about it."""
-    from elasticsearch import ApiError, ConnectionTimeout, TransportError  # noqa: PLC0415
+    from elasticsearch import ApiError, ConnectionTimeout  # noqa: PLC0415
     from elasticsearch import ConnectionError as NoConnection  # noqa: PLC0415
 
     where = url_of()
     if isinstance(error, ConnectionTimeout):
-        return f"{where} did not answer in time; it may be overloaded: try again, or look at its log"
-    if isinstance(error, NoConnection):
-        return f"cannot reach {where}: {_first_line(error)}; `driftline status` tells more"
-    if isinstance(error, ApiError):
-        reason = _reason(error)
-        match error.status_code:
-            case 401:
-                return f"{where} refuses the credentials (HTTP 401): set ELASTICSEARCH_API_KEY, or user and password"
-            case 403:
-                return f"{where} does not allow this (HTTP 403): {reason}; index-templates/roles lists what is needed"
-            case status:
-                return f"{where} answered HTTP {status}: {reason}"
-    if isinstance(error, TransportError):
-        return f"{where}: {_first_line(error)}"
-    return _first_line(error)
+        text = "did not answer in time; it may be overloaded: try again, or look at its log"
+    elif isinstance(error, NoConnection):
+        text = f"cannot be reached: {_first_line(error)}; `driftline status` tells more"
+    elif isinstance(error, ApiError):
+        text = _STATUS.get(error.status_code, "answered HTTP {status}: {reason}").format(
+            status=error.status_code, reason=_reason(error)
+        )
+    else:
+        text = _first_line(error)
+    return f"Elasticsearch at {where} {text}"
+
+
+_STATUS = {
+    401: "refuses the credentials (HTTP 401): set ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USERNAME and _PASSWORD",
+    403: "does not allow this (HTTP 403): {reason}; the folder index-templates/roles lists what is needed",
+}
 
 
 def _reason(error: Any) -> str:

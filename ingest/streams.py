@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .events import Dataset
+
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_.]{0,99}")
 
 
@@ -22,22 +24,22 @@ class Streams:
     @property
     def predictions(self) -> str:
         """One document per prediction."""
-        return f"logs-driftline.predictions-{self.namespace}"
+        return self.of(Dataset.PREDICTIONS)
 
     @property
     def outcomes(self) -> str:
         """One document per reported outcome."""
-        return f"logs-driftline.outcomes-{self.namespace}"
+        return self.of(Dataset.OUTCOMES)
 
     @property
     def changes(self) -> str:
         """One document per change."""
-        return f"logs-driftline.changes-{self.namespace}"
+        return self.of(Dataset.CHANGES)
 
     @property
     def deadletter(self) -> str:
         """What could not be stored."""
-        return f"logs-driftline.deadletter-{self.namespace}"
+        return self.of(Dataset.DEADLETTER)
 
     @property
     def profiles(self) -> str:
@@ -53,3 +55,7 @@ class Streams:
     def alerts(self) -> str:
         """The state of alerts."""
         return f"driftline-alerts-{self.namespace}"
+
+    def of(self, dataset: str) -> str:
+        """The data stream of a kind of document."""
+        return f"logs-{dataset}-{self.namespace}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from driftline.ingest.events import Task
+
 from . import classification, drift, quality, regression, service
 from .measure import (
     Compare,
@@ -13,7 +15,6 @@ from .measure import (
     ModelView,
     Status,
     Subject,
-    Task,
     Threshold,
     Thresholds,
     Verdict,

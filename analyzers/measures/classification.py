@@ -13,9 +13,12 @@ from functools import partial
 
 import numpy as np
 
+from driftline.ingest.events import Task
+
+from ..arrays import FloatArray, IntArray
 from ..profiles.profile import Moments, ScoreCounts
 from . import intervals
-from .measure import Compare, Direction, Estimate, FloatArray, IntArray, Measure, ModelView, Subject, Task
+from .measure import Compare, Direction, Estimate, Measure, ModelView, Subject
 
 CLASSIFIERS = frozenset({Task.BINARY, Task.MULTICLASS})
 SOURCE = "https://scikit-learn.org/stable/modules/model_evaluation.html"

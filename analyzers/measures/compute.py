@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from driftline.ingest.events import Task
+
 from ..profiles.binning import Binning
 from ..profiles.profile import Profile
 from .distributions import distributions
-from .measure import Distribution, Measure, Measurement, ModelView, Subject, Task
+from .measure import Distribution, Measure, Measurement, ModelView, Subject
 
 
 def measure_all(

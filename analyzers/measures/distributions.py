@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from driftline.ingest import events
+from driftline.ingest.events import Task
 
+from ..arrays import IntArray
 from ..profiles.binning import Binning, NumericBins
 from ..profiles.profile import CategoryCounts, NumericCounts, Profile, ScoreCounts
-from .measure import Distribution, IntArray, Task
+from .measure import Distribution
 
 
 def of_numeric(counts: NumericCounts, bins: NumericBins) -> Distribution:

@@ -16,7 +16,8 @@ from functools import partial
 import numpy as np
 from scipy import special, stats
 
-from .measure import Distribution, Estimate, FloatArray, IntArray, Measure, Subject
+from ..arrays import FloatArray, IntArray
+from .measure import Distribution, Estimate, Measure, Subject
 
 Shares = Callable[[FloatArray, FloatArray], float]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import stats
 
-from .measure import FloatArray, IntArray
+from ..arrays import FloatArray, IntArray
 
 Z = float(stats.norm.ppf(0.975))
 """The 97.5 % quantile of the normal distribution."""

@@ -5,25 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-import numpy as np
+from driftline.ingest.events import Task
 
+from ..arrays import FloatArray, IntArray
 from ..profiles.profile import Moments, Profile
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    IntArray = NDArray[np.int64]
-    FloatArray = NDArray[np.float64]
-
-
-class Task(StrEnum):
-    """What kind of answer the model gives."""
-
-    BINARY = "binary"
-    MULTICLASS = "multiclass"
-    REGRESSION = "regression"
 
 
 class Subject(StrEnum):

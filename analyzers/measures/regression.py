@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from functools import partial
 
+from driftline.ingest.events import Task
+
 from ..profiles.profile import Moments
 from . import intervals
 from .classification import combine, moments_of
-from .measure import Compare, Direction, Estimate, Measure, ModelView, Subject, Task
+from .measure import Compare, Direction, Estimate, Measure, ModelView, Subject
 
 SOURCE = "https://scikit-learn.org/stable/modules/model_evaluation.html#regression-metrics"
 

@@ -7,10 +7,11 @@ from functools import partial
 
 import numpy as np
 
+from ..arrays import FloatArray, IntArray
 from ..profiles.binning import DELAY_EDGES, DURATION_EDGES
 from . import intervals
 from .classification import shares
-from .measure import Compare, Direction, Estimate, FloatArray, IntArray, Measure, ModelView, Subject
+from .measure import Compare, Direction, Estimate, Measure, ModelView, Subject
 
 DDSKETCH = "https://arxiv.org/abs/1908.10693"
 SRE = "https://sre.google/sre-book/monitoring-distributed-systems/"

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from ..arrays import FloatArray, IntArray
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
-    FloatArray = NDArray[np.float64]
-    IntArray = NDArray[np.int64]
 
 FINE_BINS = 128
 """Bins per numeric feature: each holds about 1/128 of the reference, which bounds the error of KS."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from driftline.ingest import events
+from driftline.ingest.events import Task
 
-from ..measures import Task
 from .binning import FINE_BINS, MAX_CATEGORIES, SCORE_BINS, Binning, NumericBins
 from .edges import MAX_PASSES, Quantity, bins_of, counted, first_pieces, refine, requests
 from .request import MAX_CLASSES

@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from ..arrays import FloatArray, IntArray
 from .binning import DELAY_EDGES, DURATION_EDGES, Binning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
-    IntArray = NDArray[np.int64]
-    FloatArray = NDArray[np.float64]
 
 NOT_THIS_CLASS, THIS_CLASS, UNKNOWN = 0, 1, 2
 """Positions on the axes of `ScoreCounts`: an outcome that is not known yet is `UNKNOWN`."""

@@ -154,7 +154,7 @@ def segment_body(query: Mapping[str, Any], counting: Counting, segment: str, par
 
 def segment_profiles(
     answer: Mapping[str, Any], counting: Counting, segments: Sequence[str]
-) -> dict[tuple[str, str], Profile]:
+) -> dict[tuple[str, str] | None, Profile]:
     """The profiles per (segment, value) in an answer."""
     return {
         (name, str(bucket["key"])): counting.profile(bucket, bucket["doc_count"])

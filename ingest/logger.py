@@ -1,0 +1,269 @@
+"""What a service uses: structlog processors that turn three log events into documents, and typed helpers.
+
+    log.info("prediction", model="churn", task="binary", score=0.31, label="stays", features={"age": 41})
+    log.info("outcome", id="...", label="leaves")
+    log.info("change", action="model-deployed", model="churn", model_version="2.0")
+
+Every other event passes untouched. A wrong event never raises: it becomes one clear line and a dead letter.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, MutableMapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+from structlog.typing import Processor
+
+from .events import TIMESTAMP, Change, EventError, Outcome, Prediction, Source, Task, dead_letter, uuid7
+from .shipper import Shipper
+from .streams import Streams
+
+EVENTS: Mapping[str, type[Prediction | Outcome | Change]] = {
+    "prediction": Prediction,
+    "outcome": Outcome,
+    "change": Change,
+}
+_FIELDS = {name: frozenset(f.name for f in dataclasses.fields(kind)) - {"labels"} for name, kind in EVENTS.items()}
+_STRUCTLOG = frozenset({"event", "level", "logger", "logger_name", "stack_info", "exc_info", "exception"})
+"""Keys that structlog's own processors add: about the log line, not about the prediction."""
+
+
+class DriftlineProcessor:
+    """A structlog processor that turns predictions, outcomes and changes into documents.
+
+    Args:
+        source: The service that logs, and the namespace.
+        shipper: Where documents go; without one they stay in the log, for any shipper to carry.
+        echo: Whether a document that was handed to the shipper is logged as well.
+    """
+
+    def __init__(self, source: Source, shipper: Shipper | None = None, *, echo: bool = False) -> None:
+        Streams(source.namespace)
+        self._source = source
+        self._shipper = shipper
+        self._echo = echo
+
+    def __call__(self, logger: Any, method: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Pass an event on as it is, as a document, or, when it is wrong, as one line that says why."""
+        del logger
+        name = event_dict.get("event")
+        if name not in _FIELDS:
+            return event_dict
+        try:
+            document = self._document(name, event_dict)
+            if self._shipper is None:
+                return document
+            self._shipper.send(document)
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with an event, the service goes on)
+            return self._rejected(name, event_dict, error)
+        if self._echo:
+            return document
+        raise structlog.DropEvent
+
+    def _document(self, name: str, event_dict: Mapping[str, Any]) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        labels: dict[str, Any] = {}
+        known = _FIELDS[name]
+        for key, value in event_dict.items():
+            if key == "model_version":
+                fields["version"] = value
+            elif key in known:
+                fields[key] = value
+            elif key == "labels" and isinstance(value, Mapping):
+                labels |= value
+            elif key not in _STRUCTLOG:
+                labels[key] = value
+        # An outcome belongs to a prediction, and has no version of its own.
+        if name == "outcome" and "version" in fields:
+            labels["model_version"] = fields.pop("version")
+        try:
+            event = EVENTS[name](**fields, labels=labels)
+        except TypeError:
+            required = ", ".join(f.name for f in dataclasses.fields(EVENTS[name]) if _required(f))
+            missing = ", ".join(f for f in required.split(", ") if f not in fields)
+            msg = f"{missing} is missing; {name} needs {required}"
+            raise EventError(msg) from None
+        return event.to_document(self._source)
+
+    def _rejected(self, name: str, event_dict: Mapping[str, Any], error: Exception) -> dict[str, Any]:
+        reason = str(error) if isinstance(error, EventError) else f"{type(error).__name__}: {error}"
+        message = f"driftline: {name} rejected: {reason}"
+        letter = dead_letter(dict(event_dict), reason, type(error).__name__, self._source)
+        if self._shipper is None:
+            return {**letter, "message": message, "log": {"level": "warning"}}
+        try:
+            self._shipper.send(letter)
+        except Exception:  # noqa: BLE001 (the line below still tells it)
+            return {"event": message, "level": "warning", "original": letter["event"]["original"]}
+        return {"event": message, "level": "warning"}
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def driftline_processors(
+    service: str | None = None,
+    *,
+    version: str | None = None,
+    environment: str | None = None,
+    namespace: str = "default",
+    shipper: Shipper | None = None,
+    echo: bool = False,
+) -> list[Processor]:
+    """The processors to put before the renderer of a service's structlog set-up.
+
+    Args:
+        service: Name of the service, `service.name`.
+        version: Version of the service.
+        environment: Such as `production`.
+        namespace: Namespace of the data streams.
+        shipper: Sends documents to Elasticsearch; without one they stay in the log, for any shipper to carry.
+        echo: Whether what was handed to the shipper is logged as well.
+
+    Raises:
+        ValueError: The namespace is not allowed.
+    """
+    return [DriftlineProcessor(Source(service, version, environment, namespace), shipper, echo=echo)]
+
+
+def render_json(logger: Any, method: str, event_dict: MutableMapping[str, Any]) -> str:
+    """One line of JSON: a document as it is, any other event with its text as `message`."""
+    del logger, method
+    if TIMESTAMP not in event_dict and "event" in event_dict:
+        event_dict = {"message": event_dict.pop("event"), **event_dict}
+    try:
+        return orjson.dumps(event_dict, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        return json.dumps(event_dict, default=repr)
+
+
+def configure(
+    service: str | None = None,
+    *,
+    version: str | None = None,
+    environment: str | None = None,
+    namespace: str = "default",
+    file: str | Path | None = None,
+    shipper: Shipper | None = None,
+) -> None:
+    """Set structlog up for a service that has no set-up of its own: JSON lines to standard output or a file.
+
+    Args:
+        service: Name of the service.
+        version: Version of the service.
+        environment: Such as `production`.
+        namespace: Namespace of the data streams.
+        file: A file to append to, instead of standard output.
+        shipper: Sends predictions, outcomes and changes to Elasticsearch instead of writing them.
+    """
+    output = Path(file).open("a", encoding="utf-8", buffering=1) if file is not None else None  # noqa: SIM115 (kept)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            *driftline_processors(
+                service, version=version, environment=environment, namespace=namespace, shipper=shipper
+            ),
+            structlog.processors.format_exc_info,
+            render_json,
+        ],
+        logger_factory=structlog.WriteLoggerFactory(output),
+        cache_logger_on_first_use=True,
+    )
+
+
+class ModelLogger:
+    """Logs the predictions, outcomes and changes of one model, with names that a type checker knows.
+
+    Args:
+        name: Name of the model.
+        task: What kind of answer it gives.
+        version: Its version.
+        logger: The structlog logger to use; the default one when left out.
+    """
+
+    def __init__(self, name: str, task: Task | str, version: str | None = None, logger: Any = None) -> None:
+        self._log = logger if logger is not None else structlog.get_logger()
+        self._name = name
+        self._task = task
+        self._version = version
+
+    def prediction(
+        self,
+        *,
+        id: str | None = None,  # noqa: A002 (the field's name)
+        label: str | bool | int | None = None,
+        score: float | None = None,
+        probabilities: Mapping[str, float] | None = None,
+        value: float | None = None,
+        features: Mapping[str, Any] | None = None,
+        segments: Mapping[str, Any] | None = None,
+        duration: float | timedelta | None = None,
+        timestamp: datetime | str | float | None = None,
+        error: BaseException | str | None = None,
+        **labels: Any,
+    ) -> str:
+        """Log a prediction; see `Prediction` for the arguments.
+
+        Returns:
+            Its id, to be kept for the outcome.
+        """
+        identity = id if id is not None else uuid7()
+        self._log.info(
+            "prediction",
+            model=self._name,
+            task=self._task,
+            model_version=self._version,
+            id=identity,
+            label=label,
+            score=score,
+            probabilities=probabilities,
+            value=value,
+            features=features or {},
+            segments=segments or {},
+            duration=duration,
+            timestamp=timestamp,
+            error=error,
+            **labels,
+        )
+        return identity
+
+    def outcome(
+        self,
+        id: str,  # noqa: A002 (the field's name)
+        *,
+        label: str | bool | int | None = None,
+        value: float | None = None,
+        timestamp: datetime | str | float | None = None,
+        **labels: Any,
+    ) -> None:
+        """Log what came true of a prediction; see `Outcome` for the arguments."""
+        self._log.info("outcome", model=self._name, id=id, label=label, value=value, timestamp=timestamp, **labels)
+
+    def change(
+        self,
+        action: str,
+        message: str | None = None,
+        *,
+        id: str | None = None,  # noqa: A002 (the field's name)
+        timestamp: datetime | str | float | None = None,
+        **labels: Any,
+    ) -> None:
+        """Log a change around the model; see `Change` for the arguments."""
+        self._log.info(
+            "change",
+            action=action,
+            message=message,
+            model=self._name,
+            model_version=self._version,
+            id=id,
+            timestamp=timestamp,
+            **labels,
+        )

@@ -1,0 +1,346 @@
+"""Carries documents to Elasticsearch in the background, so that no service waits for it or fails with it."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import queue
+import random
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from .client import connect, explain
+from .events import Source, dead_letter, document_id
+from .streams import Streams
+
+if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
+
+log = logging.getLogger("driftline.shipper")
+
+RETRYABLE = frozenset({429, 502, 503, 504})
+"""Statuses that mean later, not never."""
+CONFLICT = 409
+TOO_LARGE = 413
+BACKOFF_BASE = 0.1
+BACKOFF_CAP = 10.0
+QUIET_SECONDS = 30.0
+"""The same trouble is said at most once in this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a shipper has done so far, in documents.
+
+    Attributes:
+        accepted: Taken from the caller.
+        sent: Stored by Elasticsearch.
+        duplicates: Found stored already: sent before, under the same id.
+        retried: Attempts that were repeated.
+        dead: Refused for good, and stored whole as dead letters.
+        lost: Refused for good, and so was the dead letter; logged.
+        dropped: Not taken, because the queue was full or the shipper closed.
+    """
+
+    accepted: int = 0
+    sent: int = 0
+    duplicates: int = 0
+    retried: int = 0
+    dead: int = 0
+    lost: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    action: bytes
+    source: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.action) + len(self.source)
+
+
+class Shipper:
+    """A bounded queue and a few threads that send what is in it, in batches, until it is stored.
+
+    Documents carry ids, so that sending one again stores nothing twice. Elasticsearch away or overloaded: batches are
+    tried again with growing, random pauses ("full jitter", https://aws.amazon.com/blogs/architecture/
+    exponential-backoff-and-jitter/), while the queue takes what it can. A full queue drops what comes, counts it and
+    says so; with `block` the caller waits instead, which is for batch jobs.
+
+    Args:
+        url: Where Elasticsearch is; default `ELASTICSEARCH_URL`, else the local one.
+        namespace: Namespace of the data streams.
+        client: A function that makes a client, instead of the default one.
+        queue_size: Documents that may wait.
+        batch_size: Documents in one request at most.
+        batch_bytes: Bytes in one request at most.
+        max_age: Seconds that a document waits for company.
+        workers: Threads that send.
+        block: Whether a full queue makes the caller wait.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        namespace: str = "default",
+        client: Callable[[], Elasticsearch] | None = None,
+        queue_size: int = 50_000,
+        batch_size: int = 2_000,
+        batch_bytes: int = 5 * 1024 * 1024,
+        max_age: float = 1.0,
+        workers: int = 2,
+        block: bool = False,
+    ) -> None:
+        self.streams = Streams(namespace)
+        # Retries are ours: the client's own would repeat a batch without a pause.
+        self._connect = client or (lambda: connect(url, max_retries=0, retry_on_timeout=False))
+        self._limits = (queue_size, batch_size, batch_bytes, max_age, workers)
+        self._block = block
+        self._reset()
+        reference = weakref.ref(self)
+        atexit.register(_close, reference)
+        os.register_at_fork(after_in_child=lambda: _after_fork(reference))
+
+    def _reset(self) -> None:
+        self._queue: queue.Queue[_Item | None] = queue.Queue(self._limits[0])
+        self._counts = dict.fromkeys(Stats.__dataclass_fields__, 0)
+        self._lock = threading.Condition()
+        self._threads: list[threading.Thread] = []
+        self._closing = threading.Event()
+        self._deadline = float("inf")
+        self._said: dict[str, float] = {}
+        self._client: Elasticsearch | None = None
+
+    def __enter__(self) -> Shipper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send(self, document: Mapping[str, Any]) -> bool:
+        """Take a document; returns at once, whatever Elasticsearch does.
+
+        Returns:
+            Whether it was taken; False when the queue is full or the shipper is closed.
+
+        Raises:
+            TypeError: The document cannot be written as JSON.
+        """
+        item = self._encode(document)
+        if self._closing.is_set():
+            return self._drop()
+        if not self._threads:
+            self._start()
+        with self._lock:
+            self._counts["accepted"] += 1
+        try:
+            self._queue.put(item, block=self._block)
+        except queue.Full:
+            with self._lock:
+                self._counts["accepted"] -= 1
+            return self._drop()
+        return True
+
+    def stats(self) -> Stats:
+        """What was done so far."""
+        with self._lock:
+            return Stats(**self._counts)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything taken so far is stored or given up; False when the time was up before."""
+        with self._lock:
+            return self._lock.wait_for(self._settled, timeout)
+
+    def close(self, timeout: float = 30.0) -> Stats:
+        """Send what is left, for at most `timeout` seconds, and stop. What is left then is counted as dropped."""
+        if not self._closing.is_set():
+            self._deadline = time.monotonic() + timeout
+            self._closing.set()
+            for _ in self._threads:
+                # Ends a worker's wait; when the queue is full there is no wait to end.
+                try:
+                    self._queue.put_nowait(None)
+                except queue.Full:
+                    break
+            for thread in self._threads:
+                thread.join(max(0.1, self._deadline + 1 - time.monotonic()))
+            with self._lock:
+                done = sum(self._counts[name] for name in ("sent", "duplicates", "dead", "lost"))
+                left = self._counts["accepted"] - done
+                self._counts["dropped"] += left
+                self._counts["accepted"] -= left
+            if left:
+                log.warning("driftline: %d documents were not stored before the end; they are dropped", left)
+            if self._client is not None:
+                self._client.close()
+        return self.stats()
+
+    def _settled(self) -> bool:
+        counts = self._counts
+        return counts["accepted"] == counts["sent"] + counts["duplicates"] + counts["dead"] + counts["lost"]
+
+    def _drop(self) -> bool:
+        with self._lock:
+            self._counts["dropped"] += 1
+            dropped = self._counts["dropped"]
+        self._say("drop", "driftline: the queue is full or closed; %d documents dropped so far", dropped)
+        return False
+
+    def _encode(self, document: Mapping[str, Any]) -> _Item:
+        index = self.streams.of(document["event"]["dataset"])
+        action = {"create": {"_index": index, "_id": document_id(document)}}
+        return _Item(orjson.dumps(action), orjson.dumps(document))
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._threads or self._closing.is_set():
+                return
+            self._client = self._connect()
+            self._threads = [
+                threading.Thread(target=self._work, name=f"driftline-shipper-{number}", daemon=True)
+                for number in range(self._limits[4])
+            ]
+        for thread in self._threads:
+            thread.start()
+
+    def _work(self) -> None:
+        while not (self._closing.is_set() and self._queue.empty()):
+            batch = self._batch()
+            if batch:
+                self._deliver(batch)
+
+    def _batch(self) -> list[_Item]:
+        _, most, most_bytes, age, _ = self._limits
+        batch: list[_Item] = []
+        size, due = 0, time.monotonic() + age
+        while len(batch) < most and size < most_bytes:
+            wait = 0.0 if self._closing.is_set() else max(0.0, due - time.monotonic())
+            try:
+                item = self._queue.get(timeout=wait) if wait else self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                break
+            batch.append(item)
+            size += item.size
+        return batch
+
+    def _deliver(self, batch: Sequence[_Item]) -> None:
+        attempt = 0
+        while batch:
+            if time.monotonic() > self._deadline:
+                return
+            left = self._try(batch)
+            if left:
+                self._count("retried", len(left))
+                # Jitter needs no secret randomness.
+                pause = random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt))  # noqa: S311
+                self._closing.wait(min(pause, max(0.0, self._deadline - time.monotonic())))
+                attempt = min(attempt + 1, 16)
+            batch = left
+
+    def _try(self, batch: Sequence[_Item]) -> Sequence[_Item]:
+        """Send a batch once; returns what is to be sent again."""
+        from elasticsearch import ApiError, TransportError  # noqa: PLC0415 (only a process that ships needs it)
+
+        client = self._client
+        assert client is not None
+        lines: list[Any] = [line for item in batch for line in (item.action, item.source)]
+        try:
+            answer = client.bulk(operations=lines, filter_path="errors,items.*.status,items.*.error")
+        except ApiError as error:
+            if error.status_code == TOO_LARGE and len(batch) > 1:
+                middle = len(batch) // 2
+                return [*self._try(batch[:middle]), *self._try(batch[middle:])]
+            if error.status_code == TOO_LARGE:
+                self._refused(batch[0], {"type": "too_large", "reason": explain(error)})
+                return []
+            self._say("api", "driftline: %s; trying again", explain(error))
+            return batch
+        except TransportError as error:
+            self._say("transport", "driftline: %s; trying again", explain(error))
+            return batch
+        if not answer["errors"]:
+            self._count("sent", len(batch))
+            return []
+        return self._sort_out(batch, answer["items"])
+
+    def _sort_out(self, batch: Sequence[_Item], results: Sequence[Mapping[str, Any]]) -> list[_Item]:
+        again = []
+        for item, outer in zip(batch, results, strict=True):
+            (result,) = outer.values()
+            if "error" not in result:
+                self._count("sent", 1)
+            elif result["status"] == CONFLICT:
+                self._count("duplicates", 1)
+            elif result["status"] in RETRYABLE:
+                again.append(item)
+            else:
+                self._refused(item, result["error"])
+        return again
+
+    def _refused(self, item: _Item, error: Mapping[str, Any]) -> None:
+        """Store a document that Elasticsearch refuses as a dead letter, whole, with the reason."""
+        original = orjson.loads(item.source)
+        reason = str(error.get("reason", error))
+        if cause := error.get("caused_by"):
+            reason = f"{reason}: {cause.get('reason', cause)}"
+        self._say("dead", "driftline: Elasticsearch refuses a document, kept as a dead letter: %s", reason)
+        letter = dead_letter(original, reason, str(error.get("type")), Source(namespace=self.streams.namespace))
+        encoded = self._encode(letter)
+        attempt = 0
+        while time.monotonic() < self._deadline:
+            status = self._send_letter(encoded)
+            if status not in RETRYABLE:
+                self._count("dead" if status < 300 or status == CONFLICT else "lost", 1)
+                return
+            self._closing.wait(min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt))
+            attempt += 1
+
+    def _send_letter(self, letter: _Item) -> int:
+        from elasticsearch import ApiError, TransportError  # noqa: PLC0415 (only a process that ships needs it)
+
+        assert self._client is not None
+        lines: list[Any] = [letter.action, letter.source]
+        try:
+            (outer,) = self._client.bulk(operations=lines)["items"]
+        except ApiError as error:
+            return error.status_code
+        except TransportError:
+            return 503
+        (result,) = outer.values()
+        if "error" in result and result["status"] not in (*RETRYABLE, CONFLICT):
+            log.error("driftline: a dead letter is refused: %s: %s", result["error"], letter.source.decode())
+        return int(result["status"])
+
+    def _count(self, name: str, number: int) -> None:
+        with self._lock:
+            self._counts[name] += number
+            self._lock.notify_all()
+
+    def _say(self, topic: str, message: str, *values: Any) -> None:
+        now = time.monotonic()
+        if now - self._said.get(topic, -QUIET_SECONDS) >= QUIET_SECONDS:
+            self._said[topic] = now
+            log.warning(message, *values)
+
+
+def _close(reference: weakref.ref[Shipper]) -> None:
+    if shipper := reference():
+        shipper.close()
+
+
+def _after_fork(reference: weakref.ref[Shipper]) -> None:
+    # Threads do not cross a fork, and the parent sends what waits in its own queue: the child begins afresh.
+    if shipper := reference():
+        shipper._reset()  # noqa: SLF001 (of the same module)
