@@ -142,7 +142,8 @@ def _proportion(
 
 def shares(current: tuple[float, int], reference: tuple[float, int]) -> Estimate:
     """A share of trials, each side given as (successes, trials)."""
-    (successes, trials), (before, before_trials) = current, reference
+    successes, trials = float(current[0]), current[1]
+    before, before_trials = float(reference[0]), reference[1]
     if not trials:
         return Estimate(None, reference_size=before_trials)
     lower, upper = intervals.wilson(successes, trials)

@@ -1,0 +1,108 @@
+"""The service: predicts every flight when it is due to leave, and logs what came true when it has arrived."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+
+import pandas as pd
+from elasticsearch import Elasticsearch
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from driftline.ingest import ModelLogger, Shipper, Stats, Streams, configure, events
+
+from .data import FEATURES
+from .model import NAME, TRAINED_UNTIL, VERSION, Trained, score
+
+LATE, ON_TIME = "late", "on_time"
+DAY = "%Y-%m-%d"
+
+
+def serve(client: Elasticsearch, url: str | None, namespace: str, model: Trained, frame: pd.DataFrame) -> Stats:
+    """Log the predictions and outcomes of these flights in the order in which they happened.
+
+    Every event has an id of its own, so that a run after a crash stores nothing twice; days that the cluster holds
+    completely are passed over.
+    """
+    with Shipper(url, namespace=namespace, block=True) as shipper:
+        configure(service="flights", environment="demo", namespace=namespace, shipper=shipper)
+        logger = ModelLogger(NAME, "binary", VERSION)
+        logger.change(
+            "model-deployed",
+            f"{NAME} {VERSION}, trained on January and February, goes into service",
+            id=f"{NAME}-{VERSION}-deployed",
+            timestamp=TRAINED_UNTIL,
+        )
+        days = list(_missing_days(client, Streams(namespace), frame))
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        with Progress(*columns) as progress:
+            task = progress.add_task("logging predictions and outcomes", total=len(days))
+            for departures, arrivals in days:
+                _log_day(logger, model, departures, arrivals)
+                progress.advance(task)
+        shipper.flush()
+        return shipper.close()
+
+
+def _missing_days(
+    client: Elasticsearch, streams: Streams, frame: pd.DataFrame
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The flights that depart and those that arrive, on each day that the cluster does not hold completely."""
+    departures = dict(list(frame.groupby(frame["scheduled"].dt.strftime(DAY))))
+    arrived = frame[frame["arrived"].notna()]
+    arrivals = dict(list(arrived.groupby(arrived["arrived"].dt.strftime(DAY))))
+    predicted, known = (_per_day(client, index) for index in (streams.predictions, streams.outcomes))
+    for day in sorted(departures | arrivals):
+        leaving, landing = departures.get(day, frame[:0]), arrivals.get(day, frame[:0])
+        if len(leaving) != predicted.get(day, 0) or len(landing) != known.get(day, 0):
+            yield leaving, landing
+
+
+def _per_day(client: Elasticsearch, index: str) -> dict[str, int]:
+    client.indices.refresh(index=index, ignore_unavailable=True)
+    histogram = {"date_histogram": {"field": events.TIMESTAMP, "calendar_interval": "day", "format": "yyyy-MM-dd"}}
+    answer = client.search(index=index, size=0, aggs={"days": histogram}, ignore_unavailable=True)
+    buckets = answer.get("aggregations", {"days": {"buckets": []}})["days"]["buckets"]
+    return {bucket["key_as_string"]: bucket["doc_count"] for bucket in buckets}
+
+
+def _log_day(logger: ModelLogger, model: Trained, departures: pd.DataFrame, arrivals: pd.DataFrame) -> None:
+    outcomes = _pairs(arrivals, "arrived")
+    waiting = next(outcomes, None)
+    for moment, row in _predictions(model, departures):
+        while waiting is not None and waiting[0] <= moment:
+            _log_outcome(logger, *waiting)
+            waiting = next(outcomes, None)
+        logger.prediction(
+            id=row["id"],
+            timestamp=moment,
+            score=row["score"],
+            label=LATE if row["score"] >= model.threshold else ON_TIME,
+            features={name: row[name] for name in FEATURES},
+            segments={"origin": row["origin"]},
+            duration=row["duration"],
+        )
+    while waiting is not None:
+        _log_outcome(logger, *waiting)
+        waiting = next(outcomes, None)
+
+
+def _predictions(model: Trained, departures: pd.DataFrame) -> Iterator[tuple[datetime, dict[str, object]]]:
+    if departures.empty:
+        return iter(())
+    began = time.perf_counter()
+    scores = score(model, departures)
+    # One call scores the day; each flight's share of it is what a prediction took.
+    duration = (time.perf_counter() - began) / len(departures)
+    return _pairs(departures.assign(score=scores, duration=duration), "scheduled")
+
+
+def _pairs(frame: pd.DataFrame, when: str) -> Iterator[tuple[datetime, dict[str, object]]]:
+    ordered = frame.sort_values([when, "id"])
+    moments = ordered[when].dt.to_pydatetime()
+    return iter(zip(moments, ordered.to_dict("records"), strict=True))
+
+
+def _log_outcome(logger: ModelLogger, moment: datetime, row: dict[str, object]) -> None:
+    logger.outcome(str(row["id"]), label=LATE if row["late"] else ON_TIME, timestamp=moment)
