@@ -15,7 +15,7 @@ TEXTS = ["carrier", "origin", "dest", "weekday"]
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
 NUMBERS = ["hour", "distance", *WEATHER]
 FEATURES = [*TEXTS, *NUMBERS]
-NO_DAYLIGHT_SAVING = {airport: "America/Puerto_Rico" for airport in ("BQN", "PSE", "SJU", "STT")}
+NO_DAYLIGHT_SAVING = dict.fromkeys(("BQN", "PSE", "SJU", "STT"), "America/Puerto_Rico")
 """Airports that the package's own table of time zones lacks."""
 
 
@@ -56,5 +56,7 @@ def _arrivals(frame: pd.DataFrame) -> pd.Series:
         local = left[rows].dt.tz_convert(str(zone)).dt.tz_localize(None)
         arrived = local.dt.normalize() + of_day[rows]
         arrived += pd.to_timedelta((arrived < local).astype(int), unit="D")
-        found.append(arrived.dt.tz_localize(str(zone), ambiguous=True, nonexistent="shift_forward").dt.tz_convert("UTC"))
+        found.append(
+            arrived.dt.tz_localize(str(zone), ambiguous=True, nonexistent="shift_forward").dt.tz_convert("UTC")
+        )
     return pd.concat(found).reindex(frame.index).where(frame["arr_delay"].notna())

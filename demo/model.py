@@ -27,7 +27,7 @@ class Trained:
 
     Attributes:
         pipeline: Gives the probability that a flight arrives late.
-        threshold: From this probability on a flight is predicted to be late: as many flights as truly were, in training.
+        threshold: From this probability on a flight is predicted late: as many as truly were, in training.
         in_training: The probabilities of the training flights by index, each from a model that had not seen its day.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 from elasticsearch import Elasticsearch
@@ -88,7 +89,7 @@ def _log_day(logger: ModelLogger, model: Trained, departures: pd.DataFrame, arri
         waiting = next(outcomes, None)
 
 
-def _predictions(model: Trained, departures: pd.DataFrame) -> Iterator[tuple[datetime, dict[str, object]]]:
+def _predictions(model: Trained, departures: pd.DataFrame) -> Iterator[tuple[datetime, dict[str, Any]]]:
     if departures.empty:
         return iter(())
     began = time.perf_counter()
@@ -98,11 +99,11 @@ def _predictions(model: Trained, departures: pd.DataFrame) -> Iterator[tuple[dat
     return _pairs(departures.assign(score=scores, duration=duration), "scheduled")
 
 
-def _pairs(frame: pd.DataFrame, when: str) -> Iterator[tuple[datetime, dict[str, object]]]:
+def _pairs(frame: pd.DataFrame, when: str) -> Iterator[tuple[datetime, dict[str, Any]]]:
     ordered = frame.sort_values([when, "id"])
     moments = ordered[when].dt.to_pydatetime()
     return iter(zip(moments, ordered.to_dict("records"), strict=True))
 
 
-def _log_outcome(logger: ModelLogger, moment: datetime, row: dict[str, object]) -> None:
+def _log_outcome(logger: ModelLogger, moment: datetime, row: dict[str, Any]) -> None:
     logger.outcome(str(row["id"]), label=LATE if row["late"] else ON_TIME, timestamp=moment)

@@ -51,7 +51,7 @@ class DriftlineProcessor:
 
     def __call__(self, logger: Any, method: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Pass an event on as it is, as a document, or, when it is wrong, as one line that says why."""
-        del logger
+        del logger, method
         name = event_dict.get("event")
         if name not in _FIELDS:
             return event_dict
@@ -195,7 +195,7 @@ class ModelLogger:
         self._task = task
         self._version = version
 
-    def prediction(
+    def prediction(  # noqa: PLR0913 (the fields of a prediction)
         self,
         *,
         id: str | None = None,  # noqa: A002 (the field's name)

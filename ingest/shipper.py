@@ -12,7 +12,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
@@ -88,7 +88,7 @@ class Shipper:
         block: Whether a full queue makes the caller wait.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (limits are keywords, each with a default)
         self,
         url: str | None = None,
         *,
@@ -121,7 +121,7 @@ class Shipper:
         self._said: dict[str, float] = {}
         self._client: Elasticsearch | None = None
 
-    def __enter__(self) -> Shipper:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -10,7 +10,7 @@ from driftline.ingest import events
 from driftline.ingest.events import Task
 
 from .binning import FINE_BINS, MAX_CATEGORIES, SCORE_BINS, Binning, NumericBins
-from .edges import MAX_PASSES, Quantity, bins_of, counted, first_pieces, refine, requests
+from .edges import Piece, Pieces, Quantity, choose_bins, counted, requests
 from .request import MAX_CLASSES
 
 if TYPE_CHECKING:
@@ -135,14 +135,11 @@ def _quantity(name: str, field: str, stats: Mapping[str, Any], bins: int) -> Qua
 
 
 def _bins(search: Search, ask: Mapping[str, Any], quantities: Sequence[Quantity]) -> dict[Quantity, NumericBins]:
-    pieces = {quantity: first_pieces(quantity) for quantity in quantities}
-    unsettled = dict(pieces)
-    for _ in range(MAX_PASSES):
-        for aggregations, batch in requests(unsettled):
+    def count(pending: Pieces) -> Pieces:
+        found: dict[Quantity, Sequence[Piece]] = {}
+        for aggregations, batch in requests(pending):
             answer = search({**ask, "aggs": aggregations})["aggregations"]
-            pieces.update(counted(answer, batch))
-        refined = {quantity: refine(quantity, pieces[quantity]) for quantity in unsettled}
-        unsettled = {quantity: new for quantity, new in refined.items() if new != pieces[quantity]}
-        if not unsettled:
-            break
-    return {quantity: bins_of(quantity, pieces[quantity]) for quantity in quantities}
+            found.update(counted(answer, batch))
+        return found
+
+    return choose_bins(count, quantities)

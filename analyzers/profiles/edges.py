@@ -6,7 +6,7 @@ The answer depends on the counts alone, never on how Elasticsearch laid out its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,10 @@ class Quantity:
     bins: int
 
 
+Pieces = Mapping[Quantity, Sequence[Piece]]
+Count = Callable[[Pieces], Pieces]
+
+
 def above(value: float) -> float:
     """The next greater number, which ends a bin that holds this value alone."""
     return float(np.nextafter(value, np.inf))
@@ -79,6 +83,24 @@ def refine(quantity: Quantity, pieces: Sequence[Piece]) -> list[Piece]:
         elif piece.count:
             refined.append(piece)
     return refined
+
+
+def choose_bins(count: Count, quantities: Sequence[Quantity]) -> dict[Quantity, NumericBins]:
+    """Bins for each quantity, by counting its pieces and splitting the full ones until every edge can be placed well.
+
+    Args:
+        count: Counts the pieces of some quantities; empty pieces may be left out of its answer.
+        quantities: What to find bins for.
+    """
+    pieces: dict[Quantity, Sequence[Piece]] = {}
+    unsettled: dict[Quantity, Sequence[Piece]] = {quantity: first_pieces(quantity) for quantity in quantities}
+    for _ in range(MAX_PASSES):
+        pieces.update(count(unsettled))
+        refined = {quantity: refine(quantity, pieces[quantity]) for quantity in unsettled}
+        unsettled = {quantity: finer for quantity, finer in refined.items() if finer != pieces[quantity]}
+        if not unsettled:
+            break
+    return {quantity: bins_of(quantity, pieces[quantity]) for quantity in quantities}
 
 
 def bins_of(quantity: Quantity, pieces: Iterable[Piece]) -> NumericBins:
@@ -124,7 +146,7 @@ def coarsen(counts: NDArray[np.int64], bins: int = COARSE_BINS) -> NDArray[np.in
     return np.array(starts, np.int64)
 
 
-def requests(pending: Mapping[Quantity, Sequence[Piece]]) -> Iterator[tuple[dict[str, Any], list[Quantity]]]:
+def requests(pending: Pieces) -> Iterator[tuple[dict[str, Any], list[Quantity]]]:
     """The aggregations that count the pieces of each quantity, a few quantities a search."""
     batch: list[Quantity] = []
     ranges = 0
@@ -138,7 +160,7 @@ def requests(pending: Mapping[Quantity, Sequence[Piece]]) -> Iterator[tuple[dict
         yield _aggregations(batch, pending), batch
 
 
-def _aggregations(batch: Sequence[Quantity], pending: Mapping[Quantity, Sequence[Piece]]) -> dict[str, Any]:
+def _aggregations(batch: Sequence[Quantity], pending: Pieces) -> dict[str, Any]:
     return {
         f"q{position}": {
             "range": {

@@ -1,0 +1,1 @@
+"""A real Elasticsearch on this machine, with Docker or without."""
