@@ -104,21 +104,20 @@ def choose_bins(count: Count, quantities: Sequence[Quantity]) -> dict[Quantity, 
 
 
 def bins_of(quantity: Quantity, pieces: Iterable[Piece]) -> NumericBins:
-    """Bins of about equal shares made of counted pieces; a frequent single value gets a bin of its own."""
+    """Bins made of counted pieces, none above its share; a frequent single value gets a bin of its own."""
     filled = sorted(piece for piece in pieces if piece.count)
     share = quantity.count / quantity.bins
     edges = [quantity.min]
-    held = placed = 0
+    held = 0
     for piece in filled:
         if piece.is_atom and piece.count > share:
             edges += [piece.min, above(piece.min)]
-            placed, held = placed + held + piece.count, 0
-            continue
-        due = (round((placed + held) / share) + 1) * share - placed
-        if held and held + piece.count > max(due, share):
+            held = 0
+        elif held and held + piece.count > share:
             edges.append(piece.min)
-            placed, held = placed + held, 0
-        held += piece.count
+            held = piece.count
+        else:
+            held += piece.count
     edges.append(above(quantity.max))
     unique = np.unique(np.array(edges, np.float64))
     return NumericBins(unique, coarsen(_counts(unique, filled)))
