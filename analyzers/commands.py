@@ -16,7 +16,7 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from driftline.ingest.client import connect, explain
+from driftline.ingest.client import AddressError, connect, explain
 from driftline.ingest.streams import Streams
 
 from . import init as first_file
@@ -41,12 +41,13 @@ def clear_errors(function: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except configuration.ConfigError as error:
+        except (configuration.ConfigError, AddressError) as error:
             _fail(str(error), EXIT_USAGE)
         except (NoDataError, StoreError, assets.SetupError) as error:
             _fail(str(error), EXIT_RUNTIME)
         except (ApiError, TransportError) as error:
-            _fail(explain(error), EXIT_RUNTIME)
+            url = kwargs.get("url")
+            _fail(explain(error, url if isinstance(url, str) else None), EXIT_RUNTIME)
 
     return wrapped
 
@@ -183,7 +184,7 @@ def analyze(
     monitors = configuration.load(config, namespace).select(model)
     now = until or datetime.now(UTC)
     period = Window(since or datetime(1970, 1, 1, tzinfo=UTC), now)
-    with connected(url) as client, _progress(as_json) as progress:
+    with connected(url) as client, progress_bars(quiet=as_json) as progress:
         joined, summaries = pipeline.analyze(
             Cluster(client, monitors.streams),
             monitors,
@@ -234,8 +235,9 @@ def run(config: Path, namespace: str | None, every: str, lookback: str, url: str
 
 
 @contextmanager
-def _progress(as_json: bool) -> Iterator[pipeline.Progress]:  # noqa: FBT001 (a flag passed on)
-    console = Console(stderr=True, quiet=as_json)
+def progress_bars(*, quiet: bool = False) -> Iterator[pipeline.Progress]:
+    """A bar for each phase that is reported, on standard error."""
+    console = Console(stderr=True, quiet=quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bars:
         tasks: dict[str, Any] = {}

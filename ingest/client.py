@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 DEFAULT_URL = "http://127.0.0.1:9200"
 
 
+class AddressError(ValueError):
+    """The address of Elasticsearch is none; the text names it and what is allowed."""
+
+
 def url_of(url: str | None = None) -> str:
     """The address that is used: the one given, else `ELASTICSEARCH_URL`, else the local one."""
     return url or os.environ.get("ELASTICSEARCH_URL") or DEFAULT_URL
@@ -27,7 +31,7 @@ def connect(url: str | None = None, **options: Any) -> Elasticsearch:
         options: Further arguments of `elasticsearch.Elasticsearch`, which win.
 
     Raises:
-        ValueError: The address is none.
+        AddressError: The address is none.
     """
     # Imported here, so that a service that logs to its standard output never loads it.
     from elasticsearch import Elasticsearch, OrjsonSerializer  # noqa: PLC0415
@@ -54,19 +58,19 @@ def _with_port(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         msg = f"got {url!r} as the address of Elasticsearch, allowed: http://host:port or https://host:port"
-        raise ValueError(msg)
+        raise AddressError(msg)
     if parts.port is None:
         default = 443 if parts.scheme == "https" else 9200
         return parts._replace(netloc=f"{parts.netloc}:{default}").geturl()
     return url
 
 
-def explain(error: Exception) -> str:
+def explain(error: Exception, url: str | None = None) -> str:
     """One line on what went wrong between here and Elasticsearch, and what to do about it."""
     from elasticsearch import ApiError, ConnectionTimeout  # noqa: PLC0415
     from elasticsearch import ConnectionError as NoConnection  # noqa: PLC0415
 
-    where = url_of()
+    where = url_of(url)
     if isinstance(error, ConnectionTimeout):
         text = "did not answer in time; it may be overloaded: try again, or look at its log"
     elif isinstance(error, NoConnection):

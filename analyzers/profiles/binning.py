@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 FINE_BINS = 128
-"""Share of a numeric feature's bins: none holds more than 1/128 of the reference, which bounds the error of KS. Bins are
-seldom quite full, so there are somewhat more of them."""
+"""No bin of a numeric feature holds more than 1/128 of the reference, which bounds the error of KS; bins are seldom
+quite full, so there are somewhat more of them."""
 SCORE_BINS = 512
 """Bins per score: the error of a binned ROC-AUC is at most half the ties it makes."""
 COARSE_BINS = 10

@@ -21,7 +21,8 @@ REFERENCE = Window(EPOCH, EPOCH + timedelta(days=3))
 CURRENT = Window(EPOCH + timedelta(days=3), EPOCH + timedelta(days=4))
 EXACT = {"rel": 1e-9, "abs": 1e-12}
 MEASURES = {
-    Task.BINARY: "accuracy balanced_accuracy precision recall f1 specificity mcc roc_auc average_precision log_loss brier",
+    Task.BINARY: "accuracy balanced_accuracy precision recall f1 specificity mcc roc_auc average_precision log_loss "
+    "brier",
     Task.MULTICLASS: "accuracy balanced_accuracy precision recall f1 mcc roc_auc log_loss brier",
     Task.REGRESSION: "mae mse rmse mape r2 bias",
 }

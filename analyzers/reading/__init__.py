@@ -1,0 +1,1 @@
+"""Read what was found: metrics, what is wrong now, and single predictions."""
