@@ -61,7 +61,7 @@ def _coverage(days: Metrics) -> str:
     made = sum(metric["sample_size"] for metric in counted)
     known = sum(round(metric["value"] * metric["sample_size"]) for metric in counted)
     share = known / made if made else 0.0
-    return f"\n{made:,} predictions, {known:,} outcomes ({share:.1%}): the rest never arrived, so their outcome never came.\n"
+    return f"\n{made:,} predictions, {known:,} outcomes ({share:.1%}); the other flights never arrived.\n"
 
 
 def _drift(found: Metrics) -> Table:

@@ -23,13 +23,16 @@ def find_java(environment: Mapping[str, str] = os.environ, installed: Path = INS
     Raises:
         LocalError: None fits; the text lists what was looked at and why it does not do.
     """
-    refused = []
+    refused: dict[Path, str] = {}
     for home in _candidates(environment, installed):
+        # Distributions link several names to one JDK.
+        if home.resolve() in refused:
+            continue
         reason = unfit(home)
         if reason is None:
             return home
-        refused.append(f"  {home}: {reason}")
-    looked = "\n".join(refused) or "  none was found"
+        refused[home.resolve()] = f"  {home}: {reason}"
+    looked = "\n".join(refused.values()) or f"  none in ES_JAVA_HOME, JAVA_HOME, {installed} or on the PATH"
     modules = " and ".join(sorted(MODULES))
     msg = (
         f"Elasticsearch needs a JDK {MINIMUM} or newer, whole, with the modules {modules}; "
@@ -59,13 +62,13 @@ def unfit(home: Path) -> str | None:
     if not java.is_file():
         return "no bin/java in it"
     try:
-        version = _run(java, "-version")
+        match = re.search(r'version "(\d+)', _run(java, "-version"))
+        # Java 8 calls itself 1.8 and does not know modules.
+        if not match or int(match[1]) < MINIMUM:
+            return f"is Java {match[1]}" if match else "does not tell its version"
         modules = _run(java, "--list-modules")
     except (OSError, subprocess.SubprocessError) as error:
         return f"cannot be run: {error}"
-    match = re.search(r'version "(\d+)', version)
-    if not match or int(match[1]) < MINIMUM:
-        return f"is Java {match[1] if match else 'of unknown version'}"
     missing = MODULES - {line.split("@")[0] for line in modules.splitlines()}
     return f"lacks {', '.join(sorted(missing))}" if missing else None
 

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
-import pwd
 import shutil
-import signal
-import subprocess
-import tempfile
+import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.resources import as_file, files
+from http.client import HTTPException
 from pathlib import Path
 
+from . import folders, process
+from .distribution import unpacked
 from .errors import LocalError
+from .folders import Say
 from .java import find_java
 
-VERSION = "9.4.3"
 START_SECONDS = 300
-STOP_SECONDS = 30
 LAUNCHER = "org.elasticsearch.server.launcher.ServerLauncher"
-UNPRIVILEGED = "nobody"
-"""Elasticsearch refuses to run as root: then it runs as this user."""
-UNUSED_MODULES = ("x-pack-inference", "x-pack-geoip-enterprise-downloader")
-"""Modules of the distribution that nothing here uses and that slow its start."""
-
-Say = Callable[[str], None]
+RECORD = "node.json"
+CLUSTER_NAME = "driftline-local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +47,18 @@ class Settings:
     """How a node is to be.
 
     Attributes:
-        home: Folder of its data, logs and configuration.
+        home: Folder of its data, logs and configuration, and of nothing else.
         distributions: Folder of the unpacked Elasticsearch, which several nodes may share.
         port: Port of its HTTP interface, on the loopback address.
         heap: Size of its heap, as Java takes it.
-        user_file: For a secured node, the line `name:bcrypt-hash` of its superuser; None: security is off.
+        superuser: For a secured node, `name:bcrypt-hash` of its superuser; None: security is off.
     """
 
     home: Path
     distributions: Path
     port: int = 9200
     heap: str = "1g"
-    user_file: str | None = None
+    superuser: str | None = None
 
     @property
     def url(self) -> str:
@@ -74,7 +67,7 @@ class Settings:
 
 
 def default_home() -> Path:
-    """Where a local node lives: `DRIFTLINE_HOME`, else the user's data folder.
+    """Where local nodes live: `DRIFTLINE_HOME`, else the user's data folder.
 
     Root's home is closed to the user that Elasticsearch then runs as, so for root it is a folder that all may enter.
     """
@@ -88,14 +81,14 @@ def default_home() -> Path:
 def running(home: Path) -> Node | None:
     """The node that this home's record tells of, if it still runs."""
     try:
-        node = Node(**json.loads((home / "node.json").read_text()))
+        node = Node(**json.loads((home / RECORD).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    return node if _start_time(node.pid) == node.started else None
+    return node if process.start_time(node.pid) == node.started else None
 
 
 def start(settings: Settings, say: Say = lambda _: None, *, fresh: bool = False) -> Node:
-    """Start a node, or find the one that runs.
+    """Start a node and wait until it is healthy, or find the one of this home that runs.
 
     Args:
         settings: How it is to be.
@@ -105,23 +98,25 @@ def start(settings: Settings, say: Say = lambda _: None, *, fresh: bool = False)
     Raises:
         LocalError: It cannot be started; the text holds the end of its log.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with _locked(settings.home):
+    folders.make(settings.home)
+    with folders.locked(settings.home, say):
         node = running(settings.home)
         if node and fresh:
-            say("stopping the old one")
+            say("stopping the one that runs")
             _stop(settings.home, node)
             node = None
-        if node is None:
-            if fresh:
-                shutil.rmtree(settings.home / "data", ignore_errors=True)
-            if answers(settings.url):
-                msg = f"{settings.url} is taken by an Elasticsearch that is not ours; choose another --port"
-                raise LocalError(msg)
-            distribution = unpacked(settings.distributions, say)
-            say("starting Elasticsearch")
-            node = _launch(settings, distribution)
-        _wait(settings, node, say)
+        if node:
+            _wait(settings, node, say)
+            return node
+        _refuse_taken_port(settings.port)
+        if fresh:
+            say("deleting its data")
+            _delete(settings.home / "data")
+        distribution = unpacked(settings.distributions, say)
+        say("starting Elasticsearch")
+        node = _launch(settings, distribution)
+        with _stopped_unless_up(settings.home, node):
+            _wait(settings, node, say)
         return node
 
 
@@ -133,7 +128,7 @@ def stop(home: Path) -> bool:
     """
     if not home.is_dir():
         return False
-    with _locked(home):
+    with folders.locked(home, lambda _: None):
         node = running(home)
         if node is None:
             return False
@@ -141,66 +136,58 @@ def stop(home: Path) -> bool:
         return True
 
 
-def unpacked(distributions: Path, say: Say) -> Path:
-    """The home of the unpacked Elasticsearch, brought by Maven where it is not there yet.
-
-    Raises:
-        LocalError: Maven is missing or fails.
-    """
-    target = distributions / f"elasticsearch-{VERSION}"
-    if not target.is_dir():
-        distributions.mkdir(parents=True, exist_ok=True)
-        with _locked(distributions):
-            if not target.is_dir():
-                _unpack(target, say)
-    return target
-
-
 def answers(url: str, timeout: float = 2.0) -> bool:
-    """Whether something at this address answers as an Elasticsearch does, if only to refuse."""
+    """Whether an Elasticsearch answers at this loopback address, if only to refuse."""
+    # Without the proxies of the environment, which could not reach this machine's own address.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(f"{url}/", timeout=timeout) as answer:  # noqa: S310 (our own address)
-            return "cluster_uuid" in json.load(answer)
+        with opener.open(f"{url}/", timeout=timeout) as answer:
+            headers = answer.headers
     except urllib.error.HTTPError as error:
-        return error.code in (401, 403, 503)
-    except (OSError, ValueError):
+        headers = error.headers
+        error.close()
+    except (OSError, HTTPException):
         return False
+    return headers.get("X-elastic-product") == "Elasticsearch"
 
 
-def _unpack(target: Path, say: Say) -> None:
-    maven = shutil.which("mvn")
-    if maven is None:
-        msg = "neither a Docker engine nor Maven (mvn) was found: one of them brings Elasticsearch"
-        raise LocalError(msg)
-    say(f"bringing Elasticsearch {VERSION} with Maven: once about 950 MB")
-    # Unpacked beside its place and moved there whole: what is killed in between leaves nothing half done.
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unpacking-") as folder:
-        # The user that Elasticsearch runs as has to read it.
-        Path(folder).chmod(0o755)
-        with as_file(files("driftline.local") / "elasticsearch.pom.xml") as pom:
-            command = [maven, "-q", "-B", "-ntp", "-f", str(pom), f"-Ddriftline.output={folder}", "dependency:unpack"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        found = list(Path(folder).glob("*/elasticsearch"))
-        if done.returncode or not found:
-            last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-10:])
-            msg = f"Maven could not bring Elasticsearch:\n{last}"
-            raise LocalError(msg)
-        for name in UNUSED_MODULES:
-            shutil.rmtree(found[0] / "modules" / name, ignore_errors=True)
-        found[0].rename(target)
+def _refuse_taken_port(port: int) -> None:
+    with socket.socket() as probe:
+        # As servers do: what a closed connection leaves behind for a minute does not count as taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            url = f"http://127.0.0.1:{port}"
+            other = "an Elasticsearch that was not started from here" if answers(url) else "another program"
+            msg = (
+                f"port {port} is taken by {other}: choose another --port, or set ELASTICSEARCH_URL={url} "
+                "if that is the cluster to use"
+            )
+            raise LocalError(msg) from None
+
+
+def _delete(folder: Path) -> None:
+    if folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            msg = f"{folder} cannot be deleted: {error}"
+            raise LocalError(msg) from error
 
 
 def _launch(settings: Settings, distribution: Path) -> Node:
     java_home = find_java()
+    home = settings.home
     configuration = _configure(settings, distribution)
-    for name in ("data", "logs", "tmp"):
-        (settings.home / name).mkdir(exist_ok=True)
-    user = UNPRIVILEGED if os.geteuid() == 0 else None
-    if user:
-        _hand_over(settings.home, user)
-    java = java_home / "bin" / "java"
+    user = folders.other_user()
+    for folder in (home / "data", home / "logs", home / "tmp", configuration):
+        folder.mkdir(exist_ok=True)
+        if user:
+            folders.hand_over(folder, user)
+    java = str(java_home / "bin" / "java")
     environment = {
-        "JAVA": str(java),
+        "JAVA": java,
         "ES_JAVA_HOME": str(java_home),
         "ES_HOME": str(distribution),
         "ES_PATH_CONF": str(configuration),
@@ -208,29 +195,19 @@ def _launch(settings: Settings, distribution: Path) -> Node:
         "JAVA_TYPE": "ES_JAVA_HOME",
         "CLI_JAVA_OPTS": "-Xmx64m -XX:+UseSerialGC",
         "ES_JAVA_OPTS": f"-Xms{settings.heap} -Xmx{settings.heap}",
-        "ES_TMPDIR": str(settings.home / "tmp"),
-        "HOME": str(settings.home),
+        "ES_TMPDIR": str(home / "tmp"),
+        "HOME": str(home / "tmp"),
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
     }
     tools = distribution / "lib" / "tools" / "server-launcher"
-    command = [str(java), "-Xmx32m", "-XX:+UseSerialGC", "-cp", f"{tools}/*", LAUNCHER]
-    with (settings.home / "logs" / "console.log").open("wb") as console:
-        process = subprocess.Popen(  # noqa: S603 (the command is ours)
-            command,
-            cwd=distribution,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            user=user,
-            group=pwd.getpwnam(user).pw_gid if user else None,
-            extra_groups=[] if user else None,
-            # A session of its own: it outlives this command and its terminal, and is stopped as one group.
-            start_new_session=True,
-        )
-    node = Node(settings.url, process.pid, _start_time(process.pid) or "")
-    (settings.home / "node.json").write_text(json.dumps(asdict(node)))
+    command = [java, "-Xmx32m", "-XX:+UseSerialGC", "-cp", f"{tools}/*", LAUNCHER]
+    pid = process.launch(command, distribution, environment, home / "logs" / "console.log", user)
+    node = Node(settings.url, pid, process.start_time(pid) or "")
+    # Whole or not at all: `status` reads it without the lock.
+    written = home / f"{RECORD}.new"
+    written.write_text(json.dumps(asdict(node)))
+    written.replace(home / RECORD)
     return node
 
 
@@ -243,54 +220,66 @@ def _configure(settings: Settings, distribution: Path) -> Path:
     options = (distribution / "config" / "jvm.options").read_text().splitlines(keepends=True)
     # The log of the garbage collector would be written into the shared distribution.
     (folder / "jvm.options").write_text("".join(line for line in options if "-Xlog:gc" not in line))
-    lines = [
-        "cluster.name: driftline-local",
-        "node.name: local",
-        "discovery.type: single-node",
-        "network.host: 127.0.0.1",
-        f"http.port: {settings.port}",
-        # Any free port: several local nodes must not fight for one.
-        "transport.port: 0",
-        f"path.data: {json.dumps(str(settings.home / 'data'))}",
-        f"path.logs: {json.dumps(str(settings.home / 'logs'))}",
-        # A laptop's full disk would otherwise make all indices read-only.
-        "cluster.routing.allocation.disk.threshold_enabled: false",
-        f"xpack.security.enabled: {'true' if settings.user_file else 'false'}",
-        "xpack.security.autoconfiguration.enabled: false",
-    ]
-    (folder / "elasticsearch.yml").write_text("\n".join(lines) + "\n")
-    if settings.user_file:
-        (folder / "users").write_text(settings.user_file + "\n")
-        (folder / "users_roles").write_text(f"superuser:{settings.user_file.split(':')[0]}\n")
+    # JSON is YAML, and quotes whatever a path may hold.
+    (folder / "elasticsearch.yml").write_text(json.dumps(configuration(settings), indent=2) + "\n")
+    if settings.superuser:
+        (folder / "users").write_text(settings.superuser + "\n")
+        (folder / "users_roles").write_text(f"superuser:{settings.superuser.partition(':')[0]}\n")
     return folder
 
 
-def _hand_over(home: Path, user: str) -> None:
-    account = pwd.getpwnam(user)
-    for name in ("data", "logs", "config", "tmp"):
-        for folder, _, names in os.walk(home / name):
-            os.chown(folder, account.pw_uid, account.pw_gid)
-            for entry in names:
-                os.chown(Path(folder) / entry, account.pw_uid, account.pw_gid)
+def configuration(settings: Settings) -> dict[str, str | int | bool]:
+    """What elasticsearch.yml says."""
+    return {
+        "cluster.name": CLUSTER_NAME,
+        "node.name": "local",
+        "discovery.type": "single-node",
+        "network.host": "127.0.0.1",
+        "http.port": settings.port,
+        # Any free port: several local nodes must not fight for one.
+        "transport.port": 0,
+        "path.data": str(settings.home / "data"),
+        "path.logs": str(settings.home / "logs"),
+        # A laptop's full disk would otherwise make all indices read-only.
+        "cluster.routing.allocation.disk.threshold_enabled": False,
+        "xpack.security.enabled": settings.superuser is not None,
+        "xpack.security.autoconfiguration.enabled": False,
+    }
+
+
+@contextmanager
+def _stopped_unless_up(home: Path, node: Node) -> Iterator[None]:
+    """A start that fails or is interrupted leaves no process behind."""
+    try:
+        yield
+    except BaseException:
+        _stop(home, node)
+        raise
 
 
 def _wait(settings: Settings, node: Node, say: Say) -> None:
-    say("waiting until Elasticsearch answers")
+    say("waiting until Elasticsearch is healthy")
     due = time.monotonic() + START_SECONDS
-    while not answers(node.url):
-        if _start_time(node.pid) != node.started:
-            (settings.home / "node.json").unlink(missing_ok=True)
-            msg = f"Elasticsearch ended while starting; the end of its log:\n{_log_end(settings.home)}"
+    while not (answers(node.url) and _healthy(settings, node)):
+        if process.start_time(node.pid) != node.started:
+            msg = f"Elasticsearch ended while it was starting; the end of its log:\n{_log_end(settings.home)}"
             raise LocalError(msg)
         if time.monotonic() > due:
-            msg = f"Elasticsearch does not answer after {START_SECONDS} s; its log: {settings.home / 'logs'}"
+            msg = f"Elasticsearch is not healthy after {START_SECONDS} s; its log: {settings.home / 'logs'}"
             raise LocalError(msg)
         time.sleep(0.3)
-    if settings.user_file is None:
-        # Indices of an earlier run are read in after the node first answers.
-        query = f"wait_for_status=yellow&timeout={START_SECONDS}s"
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"{node.url}/_cluster/health?{query}", timeout=START_SECONDS + 5).close()  # noqa: S310
+
+
+def _healthy(settings: Settings, node: Node) -> bool:
+    """Whether all primary shards of an earlier run are read in; a secured node does not tell a stranger."""
+    if settings.superuser:
+        return True
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{node.url}/_cluster/health", timeout=10) as answer:
+            return bool(json.load(answer)["status"] in ("yellow", "green"))
+    except (OSError, HTTPException, ValueError):
+        return False
 
 
 def _log_end(home: Path, lines: int = 12) -> str:
@@ -301,53 +290,5 @@ def _log_end(home: Path, lines: int = 12) -> str:
 
 
 def _stop(home: Path, node: Node) -> None:
-    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(node.pid, number)
-        due = time.monotonic() + seconds
-        while time.monotonic() < due:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(node.pid, os.WNOHANG)
-            if not _group_runs(node.pid):
-                (home / "node.json").unlink(missing_ok=True)
-                return
-            time.sleep(0.1)
-    msg = f"process {node.pid} of Elasticsearch cannot be stopped"
-    raise LocalError(msg)
-
-
-def _group_runs(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _start_time(pid: int) -> str | None:
-    """When a process began, in the system's own words; None when it does not run."""
-    try:
-        line = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return _start_time_by_ps(pid)
-    state, *rest = line.rpartition(")")[2].split()
-    # Field 22 of /proc/pid/stat, counted from 1, of which two stand before the closing bracket.
-    return None if state == "Z" else rest[18]
-
-
-def _start_time_by_ps(pid: int) -> str | None:
-    """The same where there is no /proc, as on macOS."""
-    if Path("/proc/self").exists() or not (ps := shutil.which("ps")):
-        return None
-    done = subprocess.run([ps, "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603
-    return done.stdout.strip() or None
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Only one process at a time works in this folder."""
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    process.end(node.pid)
+    (home / RECORD).unlink(missing_ok=True)
