@@ -56,6 +56,18 @@ class Cluster:
         answer = self.client.search(index=index, body=dict(body), ignore_unavailable=True, allow_no_indices=True)
         return dict(answer)
 
+    def search_many(self, index: str, bodies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Several searches of an index in one request, answered in their order."""
+        header = {"index": index, "ignore_unavailable": True}
+        searches = [part for body in bodies for part in (header, dict(body))]
+        # A search that fails inside the request has no error of its own: the page of one would have raised.
+        answers = list(self.client.msearch(searches=searches)["responses"]) if searches else []
+        for answer in answers:
+            if "error" in answer:
+                msg = f"{index}: {answer['error'].get('reason', answer['error'])}"
+                raise StoreError(msg)
+        return answers
+
     def count_predictions(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """One search of the predictions."""
         return self.search(self.streams.predictions, body)

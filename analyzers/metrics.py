@@ -17,35 +17,37 @@ if TYPE_CHECKING:
     from .measures import Estimate
 
 RESTATE = """
+boolean near(def a, def b) {
+  if (a instanceof Number && b instanceof Number) {
+    double x = a.doubleValue();
+    double y = b.doubleValue();
+    return x == y || Math.abs(x - y) <= 1e-9 * Math.max(Math.abs(x), Math.abs(y));
+  }
+  return a == b;
+}
+def after = params.document;
 if (ctx.op == 'create') {
-  ctx._source.putAll(params.document);
+  ctx._source.putAll(after);
+  return;
+}
+def old = ctx._source.metric;
+def fresh = after.metric;
+def first = old.containsKey('initial_value') ? old.initial_value : fresh.value;
+boolean moved = !near(old.value, fresh.value);
+fresh.revision = old.revision + (moved ? 1 : 0);
+if (first == null) { fresh.remove('initial_value'); } else { fresh.initial_value = first; }
+boolean same = old.size() == fresh.size() && ctx._source.reference == after.reference;
+for (def key : fresh.keySet()) { same = same && near(old[key], fresh[key]); }
+if (same) {
+  ctx.op = 'none';
 } else {
-  def before = ctx._source;
-  def after = params.document;
-  after.metric.revision = before.metric.revision;
-  after.metric.remove('initial_value');
-  if (before.metric.containsKey('initial_value')) {
-    after.metric.initial_value = before.metric.initial_value;
-  } else if (after.metric.containsKey('value')) {
-    after.metric.initial_value = after.metric.value;
-  }
-  def older = before.metric.remove('as_of');
-  def newer = after.metric.remove('as_of');
-  boolean same = before.equals(after);
-  boolean moved = before.metric.value != after.metric.value;
-  before.metric.as_of = older;
-  after.metric.as_of = newer;
-  if (same && older == newer) {
-    ctx.op = 'none';
-  } else {
-    if (moved) { after.metric.revision += 1; }
-    ctx._source.clear();
-    ctx._source.putAll(after);
-  }
+  ctx._source.clear();
+  ctx._source.putAll(after);
 }
 """.strip()
 """Writes a metric once, and restates it when it is measured anew: the first value is kept, changes of the value are
-counted, and the same measurement again changes nothing. One script does it, so that two analyzers cannot interleave."""
+counted, and the same measurement again changes nothing. Numbers are the same up to the order in which Elasticsearch
+adds. One script does it, so that two analyzers cannot interleave."""
 
 
 @dataclass(frozen=True, slots=True)

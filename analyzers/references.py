@@ -60,7 +60,12 @@ def resolve(cluster: Cluster, history: History, model: Model, now: datetime) -> 
         note = f"the reference period ends on {iso(period.end)}: until then windows are measured and not compared"
         return _without(_provisional(model), (note,), model)
     query = predictions_of(model, period)
-    binning, notes = _binning(cluster, history, model, query)
+    try:
+        binning, notes = _binning(cluster, history, model, query)
+    except NoDataError:
+        if period is not None:
+            raise
+        return _without(_provisional(model), (), model)
     counting = Counting(binning, score_fields(model, binning.classes))
     if period is None:
         return replace(_without(binning, notes, model), counting=counting)

@@ -30,7 +30,8 @@ YEAR_ENDS = datetime(2014, 1, 2, tzinfo=UTC)
 @clear_errors
 def main(namespace: str | None, since: datetime, until: datetime) -> None:
     """Run a real model over the flights that left New York in 2013, and tell when and why it went wrong."""
-    console = Console()
+    # Piped, there is no screen to ask for its width, and the tables need a hundred columns.
+    console = Console(width=None if sys.stdout.isatty() else 120)
     with connected(None) as client:
         setup.install(client)
         configuration = monitors.load(CONFIGURATION, namespace)

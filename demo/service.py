@@ -28,12 +28,8 @@ def serve(client: Elasticsearch, url: str | None, namespace: str, model: Trained
     with Shipper(url, namespace=namespace, block=True) as shipper:
         configure(service="flights", environment="demo", namespace=namespace, shipper=shipper)
         logger = ModelLogger(NAME, "binary", VERSION)
-        logger.change(
-            "model-deployed",
-            f"{NAME} {VERSION}, trained on January and February, goes into service",
-            id=f"{NAME}-{VERSION}-deployed",
-            timestamp=TRAINED_UNTIL,
-        )
+        if (frame["scheduled"] >= TRAINED_UNTIL).any():
+            _deploy(logger)
         days = list(_missing_days(client, Streams(namespace), frame))
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         with Progress(*columns) as progress:
@@ -43,6 +39,16 @@ def serve(client: Elasticsearch, url: str | None, namespace: str, model: Trained
                 progress.advance(task)
         shipper.flush()
         return shipper.close()
+
+
+def _deploy(logger: ModelLogger) -> None:
+    # Before this day there was no model to ask: what it says of the training months it says in hindsight.
+    logger.change(
+        "model-deployed",
+        f"{NAME} {VERSION}, trained on January and February, goes into service",
+        id=f"{NAME}-{VERSION}-deployed",
+        timestamp=TRAINED_UNTIL,
+    )
 
 
 def _missing_days(
@@ -88,10 +94,8 @@ def _log_day(logger: ModelLogger, model: Trained, departures: pd.DataFrame, arri
 
 
 def _predictions(model: Trained, departures: pd.DataFrame) -> Iterator[tuple[datetime, dict[str, Any]]]:
-    if departures.empty:
-        return iter(())
-    # One call scores a day's flights: what one of them took was not measured, so no duration is logged.
-    return _pairs(departures.assign(score=score(model, departures)), "scheduled")
+    # One call scores a whole day, so that no single prediction has a duration to log.
+    return _pairs(departures.assign(score=score(model, departures)), "scheduled") if len(departures) else iter(())
 
 
 def _pairs(frame: pd.DataFrame, when: str) -> Iterator[tuple[datetime, dict[str, Any]]]:

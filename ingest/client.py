@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -100,4 +101,6 @@ def _reason(error: Any) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(getattr(error, "message", error)).splitlines()[0] if str(error) else type(error).__name__
+    lines = str(getattr(error, "message", error)).splitlines()
+    # The address is said already, and more readably.
+    return re.sub(r"^HTTPS?Connection\(.*?\): ", "", lines[0]) if lines else type(error).__name__

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 import orjson
@@ -17,8 +18,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from .client import AddressError, connect, explain, url_of
 from .events import Source
-from .shipper import Shipper
+from .shipper import Shipper, Stats
 from .sources import history, mapping, tables
+from .streams import Streams
+
+if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
 
 
 def _example(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 (click's signature)
@@ -63,28 +68,34 @@ def load(
       driftline load predictions.csv --mapping mapping.yml --dry-run
       driftline load predictions-2024-*.parquet --mapping mapping.yml
     """
-    try:
+    with _clear_errors(url):
         columns = mapping.load(mapping_file)
-        for file in files:
-            mapping.check_columns(columns, tables.columns(file), str(mapping_file), str(file))
-        source = Source(service, namespace=namespace)
+        source = Source(service, namespace=_namespace(namespace))
+        fitted = [history.fit(file, columns, str(mapping_file), source) for file in files]
         if dry_run:
-            _preview(files[0], columns, source)
+            _preview(files[0], fitted[0], source)
             return
-        found = _load(
-            files, columns, mapping_file.read_text(encoding="utf-8"), source, url, restart=restart, quiet=as_json
-        )
-    except (mapping.MappingError, AddressError) as error:
-        _fail(str(error), 2)
-    except (tables.TableError, history.IncompleteError) as error:
-        _fail(str(error), 1)
-    except ValueError as error:
-        _fail(f"--namespace: {error}", 2)
+        with connect(url, max_retries=0) as client:
+            cluster = _cluster(client)
+        text = mapping_file.read_text(encoding="utf-8")
+        states = [history.state_file(file, text, namespace, cluster or url_of(url)) for file in files]
+        if restart:
+            for state in states:
+                state.unlink(missing_ok=True)
+        with Shipper(url, namespace=namespace, block=True, max_age=0.2) as shipper:
+            try:
+                found = _load(list(zip(files, fitted, states, strict=True)), shipper, source, quiet=as_json)
+            except (history.IncompleteError, tables.TableError, KeyboardInterrupt):
+                shipper.close(timeout=0)
+                raise
+            stats = shipper.close()
     if as_json:
-        click.echo(orjson.dumps([asdict(loaded) for loaded in found]))
+        documents = {"stored": stats.sent, "stored_before": stats.duplicates, "refused": stats.dead}
+        click.echo(orjson.dumps({"files": [asdict(loaded) for loaded in found], "documents": documents}))
         return
     for loaded in found:
         click.echo(_line(loaded))
+    click.echo(_total(stats))
 
 
 def _line(loaded: history.Loaded) -> str:
@@ -96,30 +107,24 @@ def _line(loaded: history.Loaded) -> str:
     return text
 
 
+def _total(stats: Stats) -> str:
+    text = f"{stats.sent:,} documents stored"
+    if stats.duplicates:
+        text += f"; {stats.duplicates:,} had been stored before"
+    if stats.dead:
+        text += f"; {stats.dead:,} refused by Elasticsearch and kept as dead letters"
+    return text
+
+
 def _load(
-    files: Sequence[Path],
-    columns: mapping.TableMapping,
-    mapping_text: str,
-    source: Source,
-    url: str | None,
-    *,
-    restart: bool,
-    quiet: bool,
+    plan: Sequence[tuple[Path, mapping.TableMapping, Path]], shipper: Shipper, source: Source, *, quiet: bool
 ) -> list[history.Loaded]:
-    _reach(url)
     found = []
     bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with (
-        Shipper(url, namespace=source.namespace, block=True) as shipper,
-        Progress(*bars, console=Console(stderr=True, quiet=quiet)) as progress,
-    ):
-        for file in files:
-            state = history.state_file(file, mapping_text, source.namespace, url_of(url))
-            if restart:
-                state.unlink(missing_ok=True)
+    with Progress(*bars, console=Console(stderr=True, quiet=quiet)) as progress:
+        for file, columns, state in plan:
             task = progress.add_task(file.name, total=tables.count(file))
-            advance = partial(_advance, progress, task)
-            found.append(history.load(file, columns, shipper, source, state, advance))
+            found.append(history.load(file, columns, shipper, source, state, partial(_advance, progress, task)))
     return found
 
 
@@ -127,21 +132,55 @@ def _advance(progress: Progress, task: TaskID, row: int) -> None:
     progress.update(task, completed=row)
 
 
-def _reach(url: str | None) -> None:
-    """Say at once when there is no cluster: the shipper itself would wait for one."""
-    from elasticsearch import ApiError, TransportError  # noqa: PLC0415 (only when something is sent)
+def _namespace(name: str) -> str:
+    try:
+        return Streams(name).namespace
+    except ValueError as error:
+        msg = f"--namespace: {error}"
+        raise click.UsageError(msg) from error
 
-    with connect(url, max_retries=0) as client:
-        try:
-            client.info()
-        except (ApiError, TransportError) as error:
-            _fail(explain(error, url), 1)
+
+def _cluster(client: Elasticsearch) -> str | None:
+    """Which cluster answers; None when it may not be asked.
+
+    Raises:
+        IncompleteError: It lacks Driftline's templates.
+    """
+    from elasticsearch import AuthorizationException  # noqa: PLC0415 (only when something is sent)
+
+    # A key that may only write may not ask either of these.
+    with suppress(AuthorizationException):
+        if not client.indices.exists_index_template(name="driftline-predictions"):
+            msg = "the cluster has no templates of Driftline yet: run `driftline setup`"
+            raise history.IncompleteError(msg)
+    with suppress(AuthorizationException):
+        return str(client.info()["cluster_uuid"])
+    return None
 
 
 def _preview(file: Path, columns: mapping.TableMapping, source: Source) -> None:
     for number, row in itertools.islice(tables.rows(file), 3):
         for _, document in history.documents(columns, row, number, source):
             click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+
+
+@contextmanager
+def _clear_errors(url: str | None) -> Iterator[None]:
+    """Turn what a user can cause into one line and an exit code: 2 for a wrong request, 1 for a load that fails."""
+    from elasticsearch import ApiError, TransportError  # noqa: PLC0415 (a second that --help need not take)
+
+    try:
+        yield
+    except (mapping.MappingError, AddressError) as error:
+        _fail(str(error), 2)
+    except (tables.TableError, history.IncompleteError) as error:
+        _fail(str(error), 1)
+    except (ApiError, TransportError) as error:
+        _fail(explain(error, url), 1)
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        _fail("stopped; the same command goes on from there", 1)
 
 
 def _fail(message: str, code: int) -> NoReturn:

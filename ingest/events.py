@@ -144,7 +144,7 @@ class Prediction:
         if self.features:
             document["features"] = _features(self.features)
         if self.segments:
-            document["segments"] = {_name("segments", k): _label(f"segments.{k}", v) for k, v in self.segments.items()}
+            document["segments"] = _segments(self.segments)
         if self.trace_id is not None:
             document["trace"] = {"id": _text("trace_id", self.trace_id)}
         if self.error is not None:
@@ -268,11 +268,8 @@ class Change:
 
 def dead_letter(original: Any, reason: str, kind: str, source: Source) -> dict[str, Any]:
     """The document of an event that could not be stored: whole, with the reason."""
-    try:
-        text = json.dumps(original, default=repr)
-    except (TypeError, ValueError, RecursionError):
-        text = repr(original)
-    identity = hashlib.sha256(f"{reason}\x1f{text}".encode()).hexdigest()[:32]
+    text = _as_text(original)
+    identity = hashlib.sha256(f"{reason}\x1f{text}".encode(errors="backslashreplace")).hexdigest()[:32]
     event = {
         "id": identity,
         "kind": "pipeline_error",
@@ -281,6 +278,22 @@ def dead_letter(original: Any, reason: str, kind: str, source: Source) -> dict[s
         "original": text,
     }
     return _envelope(None, Dataset.DEADLETTER, event, source) | {"error": {"type": kind, "message": reason}}
+
+
+def _as_text(original: Any) -> str:
+    """The event as JSON, as well as that can be done; it never raises, whatever is in the event."""
+    try:
+        return json.dumps(original, default=shown)
+    except (TypeError, ValueError, RecursionError):
+        return shown(original)
+
+
+def shown(value: Any) -> str:
+    """A value as text for people; it never raises, whatever the value is."""
+    try:
+        return str(value) if isinstance(value, Exception) else repr(value)
+    except Exception:  # noqa: BLE001 (a stranger's __repr__ may raise anything)
+        return f"<{type(value).__name__} that cannot be shown>"
 
 
 def document_id(document: Mapping[str, Any]) -> str:
@@ -297,12 +310,17 @@ def document_id(document: Mapping[str, Any]) -> str:
     return f"{identity}.{digest}"
 
 
-def uuid7() -> str:
+def uuid7(milliseconds: int | None = None, noise: bytes | None = None) -> str:
     """A UUID whose first 48 bits are the time in milliseconds, so that an id tells when its prediction was made.
 
     Source: RFC 9562, section 5.7, https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7.
+
+    Args:
+        milliseconds: The time since 1970; now by default.
+        noise: 10 bytes that tell ids of one millisecond apart; random by default.
     """
-    value = int.from_bytes(os.urandom(10)) | (time.time_ns() // 1_000_000) << 80
+    moment = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds & (1 << 48) - 1
+    value = int.from_bytes(os.urandom(10) if noise is None else noise[:10]) | moment << 80
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     text = f"{value:032x}"
@@ -325,7 +343,9 @@ def _envelope(
 
 
 def _refuse(name: str, got: Any, allowed: str) -> NoReturn:
-    msg = f"{name}: got {got!r}, allowed: {allowed}"
+    # A name may come from the event itself, and then hold what no encoding can write.
+    where = name.encode(errors="backslashreplace").decode()
+    msg = f"{where}: got {shown(got)}, allowed: {allowed}"
     raise EventError(msg)
 
 
@@ -419,6 +439,15 @@ def _features(features: Mapping[str, Any]) -> dict[str, Any]:
             value = float(value)
         found[_name("features", name)] = value
     return found
+
+
+def _segments(segments: Mapping[str, Any]) -> dict[str, str]:
+    # None and NaN are missing values, as among features.
+    return {
+        _name("segments", name): _label(f"segments.{name}", value)
+        for name, value in segments.items()
+        if value is not None and value == value  # noqa: PLR0124 (NaN is what differs from itself)
+    }
 
 
 MAX_INTEGER = 2**53

@@ -20,7 +20,7 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
-from .events import TIMESTAMP, Change, EventError, Outcome, Prediction, Source, Task, dead_letter, uuid7
+from .events import TIMESTAMP, Change, EventError, Outcome, Prediction, Source, Task, dead_letter, shown, uuid7
 from .shipper import Shipper
 from .streams import Streams
 
@@ -53,7 +53,7 @@ class DriftlineProcessor:
         """Pass an event on as it is, as a document, or, when it is wrong, as one line that says why."""
         del logger, method
         name = event_dict.get("event")
-        if name not in _FIELDS:
+        if not isinstance(name, str) or name not in _FIELDS:
             return event_dict
         try:
             document = self._document(name, event_dict)
@@ -74,7 +74,7 @@ class DriftlineProcessor:
             if key == "model_version":
                 fields["version"] = value
             elif key in known:
-                fields[key] = value
+                fields.setdefault(key, value)
             elif key == "labels" and isinstance(value, Mapping):
                 labels |= value
             elif key not in _STRUCTLOG:
@@ -92,7 +92,7 @@ class DriftlineProcessor:
         return event.to_document(self._source)
 
     def _rejected(self, name: str, event_dict: Mapping[str, Any], error: Exception) -> dict[str, Any]:
-        reason = str(error) if isinstance(error, EventError) else f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, EventError) else f"{type(error).__name__}: {shown(error)}"
         message = f"driftline: {name} rejected: {reason}"
         letter = dead_letter(dict(event_dict), reason, type(error).__name__, self._source)
         if self._shipper is None:

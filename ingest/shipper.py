@@ -10,7 +10,7 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("driftline.shipper")
 
+ANSWER = "errors,items.*.status,items.*.error"
 RETRYABLE = frozenset({429, 502, 503, 504})
 """Statuses that mean later, not never."""
+NO_STREAM = 404
+"""No template makes the data stream yet: later, too. A plain index of the wrong types would be hard to get rid of."""
 CONFLICT = 409
 TOO_LARGE = 413
 BACKOFF_BASE = 0.1
 BACKOFF_CAP = 10.0
+CLOSING_PAUSE = 0.5
 QUIET_SECONDS = 30.0
 """The same trouble is said at most once in this time."""
 
@@ -56,6 +60,11 @@ class Stats:
     dead: int = 0
     lost: int = 0
     dropped: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """Documents that are on their way."""
+        return self.accepted - self.sent - self.duplicates - self.dead - self.lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,11 @@ class Shipper:
         max_age: Seconds that a document waits for company.
         workers: Threads that send.
         block: Whether a full queue makes the caller wait.
+
+    Attributes:
+        streams: Names of the data streams.
+        url: Where Elasticsearch is, as it was given.
+        trouble: Why the last request failed; None when it did not.
     """
 
     def __init__(  # noqa: PLR0913 (limits are keywords, each with a default)
@@ -102,6 +116,7 @@ class Shipper:
         block: bool = False,
     ) -> None:
         self.streams = Streams(namespace)
+        self.url = url
         # Retries are ours: the client's own would repeat a batch without a pause.
         self._connect = client or (lambda: connect(url, max_retries=0, retry_on_timeout=False))
         self._limits = (queue_size, batch_size, batch_bytes, max_age, workers)
@@ -120,6 +135,7 @@ class Shipper:
         self._deadline = float("inf")
         self._said: dict[str, float] = {}
         self._client: Elasticsearch | None = None
+        self.trouble: Exception | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -158,6 +174,7 @@ class Shipper:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything taken so far is stored or given up; False when the time was up before."""
+        self._wake()
         with self._lock:
             return self._lock.wait_for(self._settled, timeout)
 
@@ -166,17 +183,11 @@ class Shipper:
         if not self._closing.is_set():
             self._deadline = time.monotonic() + timeout
             self._closing.set()
-            for _ in self._threads:
-                # Ends a worker's wait; when the queue is full there is no wait to end.
-                try:
-                    self._queue.put_nowait(None)
-                except queue.Full:
-                    break
+            self._wake()
             for thread in self._threads:
                 thread.join(max(0.1, self._deadline + 1 - time.monotonic()))
             with self._lock:
-                done = sum(self._counts[name] for name in ("sent", "duplicates", "dead", "lost"))
-                left = self._counts["accepted"] - done
+                left = Stats(**self._counts).waiting
                 self._counts["dropped"] += left
                 self._counts["accepted"] -= left
             if left:
@@ -186,8 +197,15 @@ class Shipper:
         return self.stats()
 
     def _settled(self) -> bool:
-        counts = self._counts
-        return counts["accepted"] == counts["sent"] + counts["duplicates"] + counts["dead"] + counts["lost"]
+        return Stats(**self._counts).waiting == 0
+
+    def _wake(self) -> None:
+        """Let workers send what they have, instead of waiting for company."""
+        for _ in self._threads:
+            try:
+                self._queue.put_nowait(None)
+            except queue.Full:  # then nobody waits
+                return
 
     def _drop(self) -> bool:
         with self._lock:
@@ -243,11 +261,16 @@ class Shipper:
             left = self._try(batch)
             if left:
                 self._count("retried", len(left))
-                # Jitter needs no secret randomness.
-                pause = random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt))  # noqa: S311
-                self._closing.wait(min(pause, max(0.0, self._deadline - time.monotonic())))
-                attempt = min(attempt + 1, 16)
+                self._pause(attempt)
+                attempt += 1
             batch = left
+
+    def _pause(self, attempt: int) -> None:
+        # Jitter needs no secret randomness.
+        pause = random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(attempt, 16)))  # noqa: S311
+        if self._closing.wait(pause):
+            # Whoever closes waits for us: short pauses, yet never none at all.
+            time.sleep(max(0.0, min(pause, CLOSING_PAUSE, self._deadline - time.monotonic())))
 
     def _try(self, batch: Sequence[_Item]) -> Sequence[_Item]:
         """Send a batch once; returns what is to be sent again."""
@@ -257,37 +280,48 @@ class Shipper:
         assert client is not None
         lines: list[Any] = [line for item in batch for line in (item.action, item.source)]
         try:
-            answer = client.bulk(operations=lines, filter_path="errors,items.*.status,items.*.error")
+            answer = client.bulk(operations=lines, require_data_stream=True, filter_path=ANSWER)
+            results = list(zip(batch, answer["items"], strict=True)) if answer["errors"] else []
         except ApiError as error:
             if error.status_code == TOO_LARGE and len(batch) > 1:
                 middle = len(batch) // 2
                 return [*self._try(batch[:middle]), *self._try(batch[middle:])]
             if error.status_code == TOO_LARGE:
-                self._refused(batch[0], {"type": "too_large", "reason": explain(error)})
+                self._refused(batch[0], {"type": "too_large", "reason": explain(error, self.url)})
                 return []
-            self._say("api", "driftline: %s; trying again", explain(error))
-            return batch
-        except TransportError as error:
-            self._say("transport", "driftline: %s; trying again", explain(error))
-            return batch
+            return self._later(batch, error)
+        except (TransportError, KeyError, TypeError, ValueError) as error:
+            # All but the first: something between here and Elasticsearch answers in its place.
+            return self._later(batch, error)
+        self.trouble = None
         if not answer["errors"]:
             self._count("sent", len(batch))
             return []
-        return self._sort_out(batch, answer["items"])
+        return self._sort_out(results)
 
-    def _sort_out(self, batch: Sequence[_Item], results: Sequence[Mapping[str, Any]]) -> list[_Item]:
+    def _later(self, batch: Sequence[_Item], error: Exception) -> Sequence[_Item]:
+        self.trouble = error
+        self._say("trouble", "driftline: %s; trying again", explain(error, self.url))
+        return batch
+
+    def _sort_out(self, results: Iterable[tuple[_Item, Mapping[str, Any]]]) -> Sequence[_Item]:
         again = []
-        for item, outer in zip(batch, results, strict=True):
+        reason = ""
+        for item, outer in results:
             (result,) = outer.values()
             if "error" not in result:
                 self._count("sent", 1)
             elif result["status"] == CONFLICT:
                 self._count("duplicates", 1)
+            elif result["status"] == NO_STREAM:
+                reason = "has no template for its data streams: run `driftline setup`"
+                again.append(item)
             elif result["status"] in RETRYABLE:
+                reason = f"takes no documents for now: {result['error'].get('reason')}"
                 again.append(item)
             else:
                 self._refused(item, result["error"])
-        return again
+        return self._later(again, RuntimeError(reason)) if again else again
 
     def _refused(self, item: _Item, error: Mapping[str, Any]) -> None:
         """Store a document that Elasticsearch refuses as a dead letter, whole, with the reason."""
@@ -301,10 +335,10 @@ class Shipper:
         attempt = 0
         while time.monotonic() < self._deadline:
             status = self._send_letter(encoded)
-            if status not in RETRYABLE:
+            if status not in RETRYABLE and status != NO_STREAM:
                 self._count("dead" if status < 300 or status == CONFLICT else "lost", 1)
                 return
-            self._closing.wait(min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt))
+            self._pause(attempt)
             attempt += 1
 
     def _send_letter(self, letter: _Item) -> int:
@@ -313,7 +347,7 @@ class Shipper:
         assert self._client is not None
         lines: list[Any] = [letter.action, letter.source]
         try:
-            (outer,) = self._client.bulk(operations=lines)["items"]
+            (outer,) = self._client.bulk(operations=lines, require_data_stream=True)["items"]
         except ApiError as error:
             return error.status_code
         except TransportError:

@@ -6,10 +6,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import yaml
+
 import driftline
 
 from .errors import LocalError
 
+PROJECT = "driftline"
 FILE = "docker-compose.yml"
 URL = "http://127.0.0.1:9200"
 KIBANA_URL = "http://127.0.0.1:5601"
@@ -66,17 +69,29 @@ def running() -> bool:
 
 
 def compose_file() -> Path:
-    """The compose file of the current folder, or of the checkout that this runs from.
+    """Driftline's compose file, in the checkout that this runs from or in the current folder.
 
     Raises:
         LocalError: There is none.
     """
     checkout = Path(driftline.__file__).resolve().parents[2]
-    for folder in (Path.cwd(), checkout):
-        if (folder / FILE).is_file():
+    for folder in (checkout, Path.cwd()):
+        if _is_ours(folder / FILE):
             return folder / FILE
-    msg = f"{FILE} is neither in {Path.cwd()} nor in {checkout}: run this in a checkout, or set ELASTICSEARCH_URL"
+    msg = (
+        f"Driftline's {FILE} is neither in {checkout} nor in {Path.cwd()}: "
+        "run this in a checkout of Driftline, or set ELASTICSEARCH_URL"
+    )
     raise LocalError(msg)
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether a compose file is Driftline's: a service's own, in the current folder, is not ours to start or delete."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    return isinstance(content, dict) and content.get("name") == PROJECT
 
 
 def _compose(*arguments: str) -> str:

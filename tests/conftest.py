@@ -7,12 +7,14 @@ import shutil
 import socket
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import bcrypt
 import hypothesis
 import pytest
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from driftline.analyzers import setup
 from driftline.ingest.client import connect
@@ -23,11 +25,16 @@ hypothesis.settings.register_profile("driftline", deadline=None, derandomize="CI
 hypothesis.settings.load_profile("driftline")
 
 
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Find a port that nothing listens on."""
+
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return find
 
 
 @pytest.fixture(scope="session")
@@ -40,20 +47,35 @@ def node_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def elasticsearch_url(node_folder: Path) -> Iterator[str]:
-    """The cluster at ELASTICSEARCH_URL, else a node started for this run; no cluster is a failure."""
+def distributions() -> Path:
+    """Where the unpacked Elasticsearch is, which outlives a run as Maven's own cache does."""
+    return node.default_home() / "distributions"
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(node_folder: Path, distributions: Path, free_port: Callable[[], int]) -> Iterator[str]:
+    """The cluster at ELASTICSEARCH_URL, else a node started for this run; no cluster is a failure, never a skip."""
     if given := os.environ.get("ELASTICSEARCH_URL"):
-        if not node.answers(given):
-            pytest.fail(f"ELASTICSEARCH_URL is {given}, and no Elasticsearch answers there")
+        _must_answer(given)
         yield given
         return
     home = node_folder / "shared"
-    settings = node.Settings(home, node.default_home() / "distributions", free_port(), "1g")
-    started = node.start(settings)
-    os.environ["ELASTICSEARCH_URL"] = started.url
-    yield started.url
-    del os.environ["ELASTICSEARCH_URL"]
-    node.stop(home)
+    try:
+        started = node.start(node.Settings(home, distributions, free_port()))
+        # What the tests start as processes finds it too.
+        os.environ["ELASTICSEARCH_URL"] = started.url
+        yield started.url
+    finally:
+        os.environ.pop("ELASTICSEARCH_URL", None)
+        node.stop(home)
+
+
+def _must_answer(url: str) -> None:
+    try:
+        with connect(url, max_retries=0, request_timeout=10) as client:
+            client.info()
+    except (ApiError, TransportError) as error:
+        pytest.fail(f"ELASTICSEARCH_URL is {url}, which cannot be used: {error}")
 
 
 @pytest.fixture(scope="session")
@@ -77,3 +99,25 @@ def streams(client: Elasticsearch, namespace: str) -> Iterator[Streams]:
     yield names
     for index in (names.profiles, names.metrics, names.alerts):
         client.indices.delete(index=index, ignore_unavailable=True)
+
+
+@dataclass(frozen=True)
+class Secured:
+    """A cluster that asks who one is, and who may do all there."""
+
+    url: str
+    user: str
+    password: str
+
+
+@pytest.fixture(scope="session")
+def secured(node_folder: Path, distributions: Path, free_port: Callable[[], int]) -> Iterator[Secured]:
+    """A second node, with security on and TLS off."""
+    home = node_folder / "secured"
+    user, password = "admin", uuid.uuid4().hex
+    hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds=4, prefix=b"2a")).decode()
+    try:
+        started = node.start(node.Settings(home, distributions, free_port(), "512m", superuser=f"{user}:{hashed}"))
+        yield Secured(started.url, user, password)
+    finally:
+        node.stop(home)

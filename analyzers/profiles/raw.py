@@ -146,7 +146,7 @@ def _scores(name: str, rows: Rows, bins: NumericBins) -> ScoreCounts:
     predicted = [int(label == name) for label in rows.predicted] or [0] * len(scores)
     actual = [2 if label is None else int(label == name) for label in rows.actual] or [2] * len(scores)
     present = np.isfinite(scores)
-    cells = tuple(np.array(part)[present] for part in (predicted, actual, positions))
+    cells = tuple(np.array(part, np.int64)[present] for part in (predicted, actual, positions))
     np.add.at(counts, cells, 1)
     np.add.at(sums, cells, scores[present])
     return ScoreCounts(counts, sums, _moments(scores))

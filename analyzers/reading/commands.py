@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import sys
-from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import click
-import orjson
-from rich.console import Console
-from rich.table import Table
 
 from driftline.ingest import events
 from driftline.ingest.streams import Streams
@@ -19,10 +12,25 @@ from driftline.ingest.streams import Streams
 from ..cluster import Cluster
 from ..commands import Moment, clear_errors, cluster_option, connected
 from ..measures import MEASURES, Status
-from . import kql, search
+from . import kql, output, search
 
-COLOURS = {"critical": "bold red", "warning": "yellow", "ok": "green", "insufficient_data": "dim"}
-namespace_option = click.option("--namespace", metavar="NAME", default="default", show_default=True)
+
+def _streams(_ctx: click.Context, _param: click.Parameter, value: str) -> Streams:
+    try:
+        return Streams(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+namespace_option = click.option(
+    "--namespace",
+    "streams",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    callback=_streams,
+    help="Namespace of the data streams.",
+)
 
 
 def _segment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, str] | tuple[()] | None:
@@ -70,7 +78,7 @@ def metrics(  # the options are the filter, one for one
     until: datetime | None,
     limit: int,
     style: str,
-    namespace: str,
+    streams: Streams,
     url: str | None,
     *,
     as_json: bool,
@@ -84,15 +92,17 @@ def metrics(  # the options are the filter, one for one
     """
     chosen = search.Filter(model, version, measure, feature, segment, status, window, since, until)
     with connected(url) as client:
-        found = list(search.metrics(Cluster(client, Streams(namespace)), chosen, limit))
+        found = list(search.metrics(Cluster(client, streams), chosen, limit))
     if as_json or style == "json":
-        _print_json(found)
+        output.print_json(found)
     elif style == "csv":
-        _print_csv([_flat(metric) for metric in found])
+        output.print_csv(found)
     else:
-        _print_table(METRIC_COLUMNS, [_metric_row(metric) for metric in found])
-        if len(found) == limit:
-            click.echo(f"the first {limit}; --limit shows more, filters show less", err=True)
+        output.print_metrics(found)
+    if not found:
+        click.echo(f"no metrics match in {streams.metrics}", err=True)
+    elif len(found) == limit:
+        click.echo(f"the first {limit}; --limit shows more, filters show less", err=True)
 
 
 @click.command()
@@ -110,22 +120,33 @@ def alerts(
     window: str | None,
     until: datetime | None,
     limit: int,
-    namespace: str,
+    streams: Streams,
     url: str | None,
     *,
     segments: bool,
     as_json: bool,
 ) -> None:
-    """Show what is warning or critical now, and since when: what is critical and about the whole model first."""
+    r"""Show what is warning or critical now, and since when: what is critical and about the whole model first.
+
+    A series of windows is wrong from its first window that is not ok to its next that is; a window that could not be
+    judged ends nothing, and is counted as unknown.
+
+    \b
+    Examples:
+      driftline alerts --window 1d
+      driftline alerts --model arrival-delay --segments --until 2013-07-01
+    """
     chosen = search.Filter(model=model, size=window, until=until)
     with connected(url) as client:
-        found = search.alerts(Cluster(client, Streams(namespace)), chosen, segments=segments)
+        found = search.alerts(Cluster(client, streams), chosen, segments=segments)
     if as_json:
-        _print_json({"since": a.since, "windows": a.windows, "unknown": a.unknown, **a.metric} for a in found[:limit])
-        return
-    _print_table(ALERT_COLUMNS, [_alert_row(alert) for alert in found[:limit]])
+        output.print_json(
+            {"since": a.since, "windows": a.windows, "unknown": a.unknown, **a.metric} for a in found[:limit]
+        )
+    else:
+        output.print_alerts(found[:limit])
     if not found:
-        click.echo("nothing is warning or critical")
+        click.echo(f"nothing is warning or critical in {streams.metrics}", err=True)
     elif len(found) > limit:
         click.echo(f"{limit} of {len(found)}; --limit shows more", err=True)
 
@@ -146,7 +167,7 @@ def predictions(
     since: datetime | None,
     until: datetime | None,
     limit: int,
-    namespace: str,
+    streams: Streams,
     url: str | None,
     *,
     as_json: bool,
@@ -166,119 +187,9 @@ def predictions(
     except kql.QueryError as error:
         raise click.UsageError(str(error)) from error
     with connected(url) as client:
-        total, found = search.predictions(Cluster(client, Streams(namespace)), wanted, sort, limit)
+        total, found = search.predictions(Cluster(client, streams), wanted, sort, limit)
     if as_json:
-        _print_json(found)
-        return
-    _print_table(PREDICTION_COLUMNS, [_prediction_row(hit["_source"]) for hit in found])
+        output.print_json(found)
+    else:
+        output.print_predictions(found)
     click.echo(f"{len(found):,} of {total:,} predictions, by {sort}", err=True)
-
-
-METRIC_COLUMNS = ("window", "model", "measure", "feature", "segment", "value", "interval", "reference", "n", "status")
-ALERT_COLUMNS = (
-    "status",
-    "since",
-    "windows",
-    "size",
-    "model",
-    "measure",
-    "feature",
-    "segment",
-    "value",
-    "reference",
-    "n",
-)
-PREDICTION_COLUMNS = ("time", "id", "model", "predicted", "score", "outcome", "loss", "segments")
-
-
-def _metric_row(metric: Mapping[str, Any]) -> Sequence[str]:
-    found = metric["metric"]
-    return (
-        f"{metric['window']['start'][:16].replace('T', ' ')} {metric['window']['size']}",
-        f"{metric['model']['name']} {metric['model']['version']}",
-        found["name"],
-        metric.get("feature", {}).get("name", ""),
-        _segment_text(metric),
-        number(found.get("value")),
-        f"{number(found['lower'])} to {number(found['upper'])}" if "lower" in found else "",
-        number(found.get("reference_value")),
-        f"{found.get('sample_size', 0):,}",
-        found["status"],
-    )
-
-
-def _alert_row(alert: search.Alert) -> Sequence[str]:
-    metric = alert.metric
-    found = metric["metric"]
-    return (
-        found["status"],
-        alert.since[:16].replace("T", " "),
-        f"{alert.windows}{f' (+{alert.unknown} unknown)' if alert.unknown else ''}",
-        metric["window"]["size"],
-        f"{metric['model']['name']} {metric['model']['version']}",
-        found["name"],
-        metric.get("feature", {}).get("name", ""),
-        _segment_text(metric),
-        number(found.get("value")),
-        number(found.get("reference_value")),
-        f"{found.get('sample_size', 0):,}",
-    )
-
-
-def _prediction_row(source: Mapping[str, Any]) -> Sequence[str]:
-    predicted, outcome = source.get("prediction", {}), source.get("outcome", {})
-    evaluation = source.get("evaluation", {})
-    return (
-        source[events.TIMESTAMP][:19].replace("T", " "),
-        source["event"]["id"],
-        f"{source['model']['name']} {source['model']['version']}",
-        str(predicted.get("label", number(predicted.get("value")))),
-        number(predicted.get("score")),
-        str(outcome.get("label", number(outcome.get("value")))),
-        number(evaluation.get("log_loss", evaluation.get("absolute_error"))),
-        " ".join(f"{name}={value}" for name, value in source.get("segments", {}).items()),
-    )
-
-
-def _segment_text(metric: Mapping[str, Any]) -> str:
-    segment = metric.get("segment")
-    return f"{segment['name']}={segment['value']}" if segment else ""
-
-
-def number(value: float | None) -> str:
-    """A number in four significant digits; nothing for none."""
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-
-
-def _print_json(documents: Iterable[Mapping[str, Any]]) -> None:
-    for document in documents:
-        click.echo(orjson.dumps(document).decode())
-
-
-def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in document.items():
-        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return found
-
-
-def _print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    names = sorted({name for row in rows for name in row})
-    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-
-
-def _print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    console = Console()
-    if not console.is_terminal:
-        for row in (columns, *rows):
-            click.echo("\t".join(row))
-        return
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
-    position = columns.index("status") if "status" in columns else None
-    for row in rows:
-        table.add_row(*row, style=COLOURS.get(row[position]) if position is not None else None)
-    console.print(table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,12 @@ from driftline.ingest import events
 
 from ..measures import Status
 from ..windows import iso
-from .kql import all_of
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
 
 PAGE = 5_000
+PAGE_OF_SERIES = 500
 WRONG = (Status.WARNING.value, Status.CRITICAL.value)
 SORTS = {
     "loss": [
@@ -28,6 +28,16 @@ SORTS = {
     "score": [{events.PREDICTION_SCORE: {"order": "desc", "missing": "_last"}}, {events.TIMESTAMP: "asc"}],
 }
 """What predictions can be sorted by."""
+SERIES = (
+    "model.name",
+    "model.version",
+    "window.size",
+    "metric.name",
+    "feature.name",
+    "segment.name",
+    "segment.value",
+)
+"""What a metric is one window of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +96,12 @@ def between(name: str, since: datetime | None, until: datetime | None) -> dict[s
 
 def metrics(cluster: Cluster, chosen: Filter, limit: int | None = None) -> Iterator[Mapping[str, Any]]:
     """The metrics that a filter lets through, in order of time."""
-    yield from _scan(cluster, chosen.query(), limit)
-
-
-def _scan(
-    cluster: Cluster, query: Mapping[str, Any], limit: int | None = None, source: Sequence[str] | None = None
-) -> Iterator[Mapping[str, Any]]:
-    fields = ("window.start", "model.name", "model.version", "window.size", "metric.name", "feature.name",
-              "segment.name", "segment.value")  # fmt: skip
-    sort = [{name: "asc"} for name in fields]
+    query, sort = chosen.query(), [{name: "asc"} for name in ("window.start", *SERIES)]
     after: dict[str, Any] = {}
     seen = 0
     while limit is None or seen < limit:
         size = PAGE if limit is None else min(PAGE, limit - seen)
-        body: dict[str, Any] = {"size": size, "query": query, "sort": sort, "track_total_hits": False, **after}
-        if source is not None:
-            body["_source"] = list(source)
+        body = {"size": size, "query": query, "sort": sort, "track_total_hits": False, **after}
         hits = cluster.search(cluster.streams.metrics, body)["hits"]["hits"]
         yield from (hit["_source"] for hit in hits)
         seen += len(hits)
@@ -115,10 +115,10 @@ class Alert:
     """One series of metrics that is wrong now.
 
     Attributes:
-        metric: Its latest metric document.
+        metric: Its latest metric document that is wrong.
         since: Start of the first window of the unbroken run of windows that are wrong.
         windows: How many windows of the run are wrong.
-        unknown: How many in between could not be judged.
+        unknown: How many since the first could not be judged.
     """
 
     metric: Mapping[str, Any]
@@ -131,43 +131,83 @@ def alerts(cluster: Cluster, chosen: Filter, *, segments: bool = False) -> list[
     """What is wrong now: the series whose last judged window is, the worst and longest first.
 
     A window that could not be judged neither ends nor proves anything; a series is wrong until a window of it is `ok`.
+    Elasticsearch finds the series, so that this costs by how much is wrong, not by how much history there is.
     """
-    judged = all_of(chosen.query(), {"exists": {"field": "metric.threshold"}})
-    if not segments:
-        judged["bool"]["must_not"] = [{"exists": {"field": "segment.name"}}]
-    runs: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
-    for metric in _scan(cluster, judged):
-        key = series(metric)
-        if metric["metric"]["status"] == Status.OK:
-            runs.pop(key, None)
-        elif metric["metric"]["status"] in WRONG or key in runs:
-            runs.setdefault(key, []).append(metric)
-    return sorted(map(_alert, runs.values()), key=_urgency)
+    query = chosen.query()
+    if not segments and chosen.segment is None:
+        query = replace(chosen, segment=()).query()
+    found: list[Alert] = []
+    for page in _pages_of_series(cluster, query):
+        wrong = [bucket for bucket in page if _is_wrong(bucket)]
+        latest = cluster.search_many(cluster.streams.metrics, [_latest(query, bucket) for bucket in wrong])
+        since = [answer["aggregations"]["since"]["value_as_string"] for answer in latest]
+        unknown = cluster.search_many(
+            cluster.streams.metrics, [_unjudged(query, *pair) for pair in zip(wrong, since, strict=True)]
+        )
+        found += map(_alert, latest, since, unknown)
+    return sorted(found, key=_urgency)
 
 
-def series(metric: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a metric is one window of: model, version, size of window, measure, feature, segment."""
-    segment = metric.get("segment", {})
-    return (
-        metric["model"]["name"],
-        metric["model"]["version"],
-        metric["window"]["size"],
-        metric["metric"]["name"],
-        metric.get("feature", {}).get("name"),
-        segment.get("name"),
-        segment.get("value"),
-    )
+def _pages_of_series(cluster: Cluster, query: Mapping[str, Any]) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """All series, as buckets with their last `ok` and their last wrong window."""
+    sources = [{name: {"terms": {"field": name, "missing_bucket": True}}} for name in SERIES]
+    start = {"start": {"max": {"field": "window.start"}}}
+    last = {
+        "ok": {"filter": {"term": {"metric.status": Status.OK.value}}, "aggs": start},
+        "wrong": {"filter": {"terms": {"metric.status": list(WRONG)}}, "aggs": start},
+    }
+    composite: dict[str, Any] = {"size": PAGE_OF_SERIES, "sources": sources}
+    while True:
+        body = {"size": 0, "query": query, "aggs": {"series": {"composite": composite, "aggs": last}}}
+        answer = cluster.search(cluster.streams.metrics, body).get("aggregations", {"series": {"buckets": []}})
+        yield answer["series"]["buckets"]
+        if "after_key" not in answer["series"]:
+            return
+        composite = {**composite, "after": answer["series"]["after_key"]}
 
 
-def _alert(run: Sequence[Mapping[str, Any]]) -> Alert:
-    wrong = [metric for metric in run if metric["metric"]["status"] in WRONG]
-    return Alert(wrong[-1], wrong[0]["window"]["start"], len(wrong), len(run) - len(wrong))
+def _is_wrong(bucket: Mapping[str, Any]) -> bool:
+    wrong, ok = (bucket[name]["start"]["value"] for name in ("wrong", "ok"))
+    return wrong is not None and (ok is None or wrong > ok)
+
+
+def _of(query: Mapping[str, Any], bucket: Mapping[str, Any], *filters: Mapping[str, Any]) -> dict[str, Any]:
+    """The metrics of one series."""
+    present = [{"term": {name: value}} for name, value in bucket["key"].items() if value is not None]
+    absent = [{"exists": {"field": name}} for name, value in bucket["key"].items() if value is None]
+    return {"bool": {"filter": [query, *present, *filters], "must_not": absent}}
+
+
+def _latest(query: Mapping[str, Any], bucket: Mapping[str, Any]) -> dict[str, Any]:
+    """The run of wrong windows: its length, its beginning, and its latest metric."""
+    run: list[Mapping[str, Any]] = [{"terms": {"metric.status": list(WRONG)}}]
+    if (ok := bucket["ok"]["start"]).get("value") is not None:
+        run.append({"range": {"window.start": {"gt": ok["value_as_string"]}}})
+    return {
+        "size": 1,
+        "track_total_hits": True,
+        "query": _of(query, bucket, *run),
+        "sort": [{"window.start": "desc"}],
+        "aggs": {"since": {"min": {"field": "window.start"}}},
+    }
+
+
+def _unjudged(query: Mapping[str, Any], bucket: Mapping[str, Any], since: str) -> dict[str, Any]:
+    filters = {"term": {"metric.status": Status.INSUFFICIENT.value}}, {"range": {"window.start": {"gt": since}}}
+    return {"size": 0, "track_total_hits": True, "query": _of(query, bucket, *filters)}
+
+
+def _alert(latest: Mapping[str, Any], since: str, unknown: Mapping[str, Any]) -> Alert:
+    hits = latest["hits"]
+    return Alert(hits["hits"][0]["_source"], since, hits["total"]["value"], unknown["hits"]["total"]["value"])
 
 
 def _urgency(alert: Alert) -> tuple[Any, ...]:
-    critical = alert.metric["metric"]["status"] == Status.CRITICAL
-    about_features = "feature" in alert.metric
-    return (not critical, about_features, -alert.windows, str(series(alert.metric)))
+    metric = alert.metric
+    critical = metric["metric"]["status"] == Status.CRITICAL
+    segment = metric.get("segment", {})
+    name = (metric["window"]["size"], metric["metric"]["name"], metric.get("feature", {}).get("name", ""))
+    return (not critical, "feature" in metric, bool(segment), -alert.windows, name, segment.get("value", ""))
 
 
 def predictions(

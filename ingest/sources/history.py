@@ -5,18 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..client import explain
 from ..events import EventError, Outcome, Prediction, Source, dead_letter
 from ..shipper import Shipper
 from . import tables
-from .mapping import TableMapping
+from .mapping import MappingError, TableMapping, check_columns
 
-CHECKPOINT = 20_000
+CHECKPOINT = 10_000
 """Rows between two notes of how far a file is loaded."""
+PATIENCE = 60.0
+"""Seconds without any progress after which loading gives up."""
+HOPELESS = frozenset({401, 403})
+"""Statuses that waiting does not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,29 @@ class Loaded:
     reason: str | None = None
 
 
+def fit(file: Path, mapping: TableMapping, mapping_file: str, source: Source) -> TableMapping:
+    """The mapping for this very file; nothing is sent before it has proven to fit.
+
+    Raises:
+        TableError: The file cannot be read.
+        MappingError: The file lacks a column, or none of its first rows can be used.
+    """
+    found = tables.head(file)
+    rows = [row for row in found if not isinstance(row, str)]
+    if rows:
+        check_columns(mapping, tables.columns(rows), mapping_file, file.name)
+        if tables.kind(file) in (".csv", ".tsv"):
+            mapping = mapping.fitted(rows)
+    reason = ""
+    for number, row in enumerate(found, 1):
+        letters = [letter for kind, letter in documents(mapping, row, number, source) if kind == "refused"]
+        if not letters:
+            return mapping
+        reason = reason or letters[0]["event"]["reason"]
+    msg = f"{mapping_file}: none of the first {len(found):,} rows of {file.name} can be used; the first, {reason}"
+    raise MappingError(msg)
+
+
 def documents(
     mapping: TableMapping, row: Mapping[str, Any] | str, number: int, source: Source
 ) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -50,14 +79,15 @@ def documents(
         found = [(type(event).__name__.lower(), event.to_document(source)) for event in _events(mapping, row, number)]
     except EventError as error:
         reason = f"row {number}: {error}"
-        yield "refused", dead_letter(row, reason, type(error).__name__, source)
+        original = row if isinstance(row, str) else dict(row)
+        yield "refused", dead_letter(original, reason, type(error).__name__, source)
     else:
         yield from found
 
 
 def _events(mapping: TableMapping, row: Mapping[str, Any] | str, number: int) -> Iterator[Prediction | Outcome]:
     if isinstance(row, str):
-        msg = "the line is no row of this table"
+        msg = "the line is no row of this table: it has another number of cells, is no UTF-8 text, or is no JSON object"
         raise EventError(msg)
     return mapping.events(row, number)
 
@@ -69,6 +99,7 @@ def load(
     source: Source,
     state: Path,
     progress: Callable[[int], None] = lambda _: None,
+    patience: float = PATIENCE,
 ) -> Loaded:
     """Load a file.
 
@@ -78,7 +109,8 @@ def load(
         shipper: Sends the documents; should wait when it is full.
         source: Where the events are said to come from.
         state: Where it is noted how far the load is; gone when it is done.
-        progress: Called with the number of each row that is done.
+        progress: Called with the number of rows that are stored.
+        patience: Seconds without any progress after which loading gives up.
 
     Raises:
         TableError: The file cannot be read.
@@ -97,10 +129,11 @@ def load(
                 loaded = replace(loaded, reason=document["event"]["reason"])
             shipper.send(document)
         if number % CHECKPOINT == 0:
-            _settle(shipper, file)
+            _settle(shipper, file, patience)
             _write(state, number)
-        progress(number)
-    _settle(shipper, file)
+            progress(number)
+    _settle(shipper, file, patience)
+    progress(number)
     state.unlink(missing_ok=True)
     return replace(
         loaded,
@@ -115,17 +148,29 @@ class IncompleteError(RuntimeError):
     """Not everything was stored; loading again goes on from there."""
 
 
-def _settle(shipper: Shipper, file: Path) -> None:
-    before = shipper.stats()
-    if not shipper.flush() or before.lost or before.dropped:
-        msg = f"{file}: not everything was stored: {asdict(shipper.stats())}; load it again to go on"
+def _settle(shipper: Shipper, file: Path, patience: float) -> None:
+    before, since = shipper.stats(), time.monotonic()
+    while not shipper.flush(0.5):
+        now, trouble = shipper.stats(), shipper.trouble
+        if now.waiting != before.waiting:
+            before, since = now, time.monotonic()
+        if getattr(trouble, "status_code", None) in HOPELESS or time.monotonic() - since > patience:
+            reason = explain(trouble, shipper.url) if trouble else "Elasticsearch takes nothing"
+            msg = f"{file}: not everything is stored: {reason}; the same command goes on from there"
+            raise IncompleteError(msg)
+    stats = shipper.stats()
+    if stats.lost or stats.dropped:
+        msg = f"{file}: {stats.lost + stats.dropped:,} documents are not stored; the log says why"
         raise IncompleteError(msg)
 
 
-def state_file(file: Path, mapping_text: str, namespace: str, url: str) -> Path:
-    """Where the load of this very file with this very mapping into this very place is noted."""
+def state_file(file: Path, mapping_text: str, namespace: str, cluster: str) -> Path:
+    """Where the load of this very file with this very mapping into this very place is noted.
+
+    The note is gone when the load is complete: loaded again, every row is found stored, by its id.
+    """
     status = file.stat()
-    parts = (str(file.resolve()), status.st_size, status.st_mtime_ns, mapping_text, namespace, url)
+    parts = (str(file.resolve()), status.st_size, status.st_mtime_ns, mapping_text, namespace, cluster)
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "driftline" / "loads" / f"{digest}.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,18 +14,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 
 from ..events import EventError, Outcome, Prediction
+from . import cells
 
 PREDICTION_FIELDS = ("model", "version", "task", "label", "score", "value", "duration", "trace_id")
 ANSWERS = ("label", "score", "value", "probabilities")
 FIELDS = ("id", "timestamp", *PREDICTION_FIELDS, "outcome", "outcome_timestamp")
-KEYS = (*FIELDS, "probabilities", "features", "segments", "timezone")
+KEYS = (*FIELDS, "probabilities", "features", "texts", "ignore", "segments", "timezone")
+TIMES = ("timestamp", "outcome_timestamp")
+UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+"""Units of times that are numbers since 1970, in parts of a second."""
 REST = "rest"
 
 EXAMPLE = """\
 # Which column is which. A name is a column; {value: x} is the same for every row. Leave out what the file has not.
 id: prediction_id               # left out: made from the row, so that loading it again stores nothing twice
-timestamp: predicted_at         # when the prediction was made
-timezone: UTC                   # of times that name none
+timestamp: predicted_at         # when it was made: ISO 8601; numbers since 1970: {column: at, unit: s}, or ms, us, ns
+timezone: UTC                   # of times that name none; left out: such times are refused
 model: {value: churn}
 version: model_version
 task: {value: binary}           # binary, multiclass or regression
@@ -37,6 +41,8 @@ score: probability              # binary: probability of the positive class
 outcome: actual_class           # what came true; empty where it is not known
 outcome_timestamp: known_at     # when that became known; left out: together with the prediction
 features: rest                  # all other columns; or a list of columns; or names with their columns
+texts: [zip_code]               # features that are texts, though they look like numbers
+ignore: [comment]               # columns that `rest` leaves out
 segments: [region, channel]     # groups to analyse one by one
 """
 
@@ -51,13 +57,14 @@ class Field:
 
     column: str | None = None
     value: Any = None
+    unit: int | None = None
 
     def of(self, row: Mapping[str, Any]) -> Any:
         """The field's value in a row; None where the cell is empty."""
         if self.column is None:
             return self.value
         found = row.get(self.column)
-        return None if found == "" else found
+        return None if found == "" or found != found else found  # noqa: PLR0124 (NaN is what differs from itself)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +76,59 @@ class TableMapping:
         probabilities: Column per class.
         features: Column per feature; None: every column that is nothing else.
         segments: Column per segment.
-        timezone: Of times that name none.
+        texts: Columns of features that are texts, though they may look like numbers.
+        ignore: Columns that are no features.
+        numbers: Columns of features whose texts are numbers; None: the table has types, so that texts are texts.
+        timezone: Of times that name none; None: they are refused.
     """
 
     fields: Mapping[str, Field]
     probabilities: Mapping[str, Field] = field(default_factory=dict)
     features: Mapping[str, Field] | None = field(default_factory=dict)
     segments: Mapping[str, Field] = field(default_factory=dict)
-    timezone: tzinfo = UTC
+    texts: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
+    numbers: frozenset[str] | None = None
+    timezone: tzinfo | None = None
 
     @property
-    def columns(self) -> set[str]:
-        """The columns that are named."""
-        groups = (self.fields, self.probabilities, self.features or {}, self.segments)
-        return {found.column for group in groups for found in group.values() if found.column is not None}
+    def columns(self) -> dict[str, str]:
+        """The columns that make fields, each with the path in the mapping that names it."""
+        groups = {
+            "": self.fields,
+            "probabilities.": self.probabilities,
+            "features.": self.features or {},
+            "segments.": self.segments,
+        }
+        return {
+            place.column: f"{path}{name}"
+            for path, group in groups.items()
+            for name, place in group.items()
+            if place.column is not None
+        }
 
     @property
     def predicts(self) -> bool:
         """Whether rows hold predictions, and not outcomes alone."""
         return bool(self.probabilities) or any(name in self.fields for name in ANSWERS)
+
+    def fitted(self, rows: Sequence[Mapping[str, Any]]) -> TableMapping:
+        """The mapping for a table that holds nothing but texts: those of a feature are numbers where all of them are.
+
+        Args:
+            rows: The first rows of the table. One look at many keeps a feature of one type: a number here and a text
+                there is what no later comparison can mend.
+        """
+        seen = {name: [row[name] for row in rows if row.get(name)] for name in self._taken(rows) - self.texts}
+        return replace(
+            self, numbers=frozenset(name for name, texts in seen.items() if all(map(cells.is_number, texts)))
+        )
+
+    def _taken(self, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+        """The columns that features come from."""
+        if self.features is not None:
+            return {found.column for found in self.features.values() if found.column is not None}
+        return {name for row in rows for name in row} - self.columns.keys() - self.ignore
 
     def events(self, row: Mapping[str, Any], number: int) -> Iterator[Prediction | Outcome]:
         """The prediction and the outcome in a row.
@@ -100,13 +141,16 @@ class TableMapping:
         if identity is None:
             msg = f"id: column {self.fields['id'].column!r} is empty"
             raise EventError(msg)
-        moment = self._moment(found.get("timestamp"))
+        moment = self._moment("timestamp", found)
         if self.predicts:
             yield self._prediction(row, found, str(identity), moment)
         if found.get("outcome") is not None:
-            known = self._moment(found.get("outcome_timestamp")) or moment
+            known = self._moment("outcome_timestamp", found) if "outcome_timestamp" in self.fields else moment
+            if known is None:
+                msg = "outcome_timestamp is missing: the row has an outcome, and not when it became known"
+                raise EventError(msg)
             actual = "value" if found.get("task") == "regression" or "value" in self.fields else "label"
-            outcome = _number("outcome", found["outcome"]) if actual == "value" else _label(found["outcome"])
+            outcome = cells.number("outcome", found["outcome"]) if actual == "value" else cells.group(found["outcome"])
             model = found.get("model")
             yield Outcome(id=str(identity), timestamp=known, model=model, **{actual: outcome})
 
@@ -114,10 +158,12 @@ class TableMapping:
         given: dict[str, Any] = {name: found[name] for name in PREDICTION_FIELDS if found.get(name) is not None}
         for name in ("score", "value", "duration"):
             if name in given:
-                given[name] = _number(name, given[name])
-        for name in ("version", "trace_id", "label"):
+                given[name] = cells.number(name, given[name])
+        for name in ("model", "version", "trace_id"):
             if name in given:
-                given[name] = _label(given[name])
+                given[name] = cells.label(given[name])
+        if "label" in given:
+            given["label"] = cells.group(given["label"])
         for name in ("model", "task"):
             if name not in given:
                 msg = f"{name} is missing"
@@ -125,15 +171,15 @@ class TableMapping:
         if moment is None:
             msg = "timestamp is missing"
             raise EventError(msg)
-        probabilities = {name: _number(name, place.of(row)) for name, place in self.probabilities.items()}
+        probabilities = {name: cells.number(name, place.of(row)) for name, place in self.probabilities.items()}
         segments = {
-            name: _label(value) for name, place in self.segments.items() if (value := place.of(row)) is not None
+            name: cells.group(value) for name, place in self.segments.items() if (value := place.of(row)) is not None
         }
         return Prediction(
             id=identity,
             timestamp=moment,
             probabilities=probabilities or None,
-            features={name: _cell(place.of(row)) for name, place in self._features(row).items()},
+            features={name: self._cell(place, row) for name, place in self._features(row).items()},
             segments=segments,
             **given,
         )
@@ -141,18 +187,31 @@ class TableMapping:
     def _features(self, row: Mapping[str, Any]) -> Mapping[str, Field]:
         if self.features is not None:
             return self.features
-        taken = self.columns
+        taken = self.columns.keys() | self.ignore
         return {name: Field(name) for name in row if name not in taken}
 
-    def _moment(self, value: Any) -> Any:
-        if isinstance(value, str):
-            try:
-                value = datetime.fromisoformat(value)
-            except ValueError:
-                return value
-        if isinstance(value, datetime) and value.tzinfo is None:
-            return value.replace(tzinfo=self.timezone)
-        return value
+    def _cell(self, place: Field, row: Mapping[str, Any]) -> Any:
+        value = place.of(row)
+        if place.column in self.texts:
+            return cells.label(value)
+        if self.numbers is None or not isinstance(value, str):
+            return value
+        if place.column not in self.numbers:
+            return cells.TRUTHS.get(value, value)
+        if value.lower() in cells.NO_NUMBER:
+            return None
+        return float(value) if cells.is_number(value) else value
+
+    def _moment(self, name: str, found: Mapping[str, Any]) -> datetime | None:
+        value = found.get(name)
+        if value is None:
+            return None
+        moment = cells.moment(value, self.fields[name].unit, self.timezone)
+        if moment is None:
+            zone = "" if self.timezone else "; for times that name no zone, the mapping says `timezone: UTC`"
+            msg = f"{name}: got {value!r}, allowed: an ISO 8601 time, or a number whose unit the mapping tells{zone}"
+            raise EventError(msg)
+        return moment
 
 
 def load(path: Path) -> TableMapping:
@@ -185,12 +244,19 @@ def parse(content: Any, file: str = "mapping.yml") -> TableMapping:
             close = difflib.get_close_matches(str(key), KEYS, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             _refuse(file, str(key), key, ", ".join(KEYS) + hint)
-    fields = {name: _field(file, name, content[name]) for name in FIELDS if content.get(name) is not None}
+    fields = {
+        name: _field(file, name, content[name], time=name in TIMES) for name in FIELDS if content.get(name) is not None
+    }
+    for name in ("model", "version"):
+        if name in fields and isinstance(fields[name].value, float):
+            _refuse(file, f"{name}.value", fields[name].value, "a text, in quotes: 1.10 is the number 1.1")
     mapping = TableMapping(
         fields=fields,
         probabilities=_group(file, "probabilities", content.get("probabilities")),
         features=None if content.get("features") == REST else _group(file, "features", content.get("features")),
         segments=_group(file, "segments", content.get("segments")),
+        texts=_names(file, "texts", content.get("texts")),
+        ignore=_names(file, "ignore", content.get("ignore")),
         timezone=_timezone(file, content.get("timezone")),
     )
     if not mapping.predicts and ("outcome" not in fields or "id" not in fields):
@@ -210,11 +276,26 @@ def check_columns(mapping: TableMapping, columns: Collection[str], mapping_file:
     Raises:
         MappingError: One is not there.
     """
-    for column in sorted(mapping.columns):
+    taken = mapping.columns
+    named = taken | dict.fromkeys(mapping.texts, "texts") | dict.fromkeys(mapping.ignore, "ignore")
+    for column, path in named.items():
         if column not in columns:
             close = difflib.get_close_matches(column, columns, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
-            _refuse(mapping_file, "columns", column, f"the columns of {table_file}: {', '.join(columns)}{hint}")
+            _refuse(mapping_file, path, column, f"the columns of {table_file}: {', '.join(columns)}{hint}")
+    for column in columns if mapping.features is None and mapping.predicts else ():
+        if column not in taken and column not in mapping.ignore and not _is_name(column):
+            _refuse(
+                mapping_file,
+                "features",
+                column,
+                "names without dots, and without spaces at their ends; list the features as {name: column}, or put "
+                "the column into `ignore`",
+            )
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and "." not in name and name == name.strip()
 
 
 def _refuse(file: str, path: str, got: Any, allowed: str) -> NoReturn:
@@ -222,7 +303,7 @@ def _refuse(file: str, path: str, got: Any, allowed: str) -> NoReturn:
     raise MappingError(msg)
 
 
-def _field(file: str, path: str, content: Any) -> Field:
+def _field(file: str, path: str, content: Any, *, time: bool = False) -> Field:
     if isinstance(content, str) and content:
         return Field(column=content)
     if isinstance(content, Mapping) and len(content) == 1:
@@ -231,53 +312,49 @@ def _field(file: str, path: str, content: Any) -> Field:
             return Field(value=given)
         if kind == "column" and isinstance(given, str):
             return Field(column=given)
-    _refuse(file, path, content, "a column's name, or {value: what every row has}")
+    if time and isinstance(content, Mapping) and content.keys() == {"column", "unit"}:
+        if content["unit"] not in UNITS:
+            _refuse(file, f"{path}.unit", content["unit"], ", ".join(UNITS))
+        return Field(column=str(content["column"]), unit=UNITS[content["unit"]])
+    other = f"{{column: name, unit: {'|'.join(UNITS)}}}" if time else "{value: what every row has}"
+    _refuse(file, path, content, f"a column's name, or {other}")
+
+
+def _names(file: str, path: str, content: Any) -> frozenset[str]:
+    if content is None:
+        return frozenset()
+    if isinstance(content, list) and all(isinstance(name, str) for name in content):
+        return frozenset(content)
+    _refuse(file, path, content, "a list of columns")
 
 
 def _group(file: str, path: str, content: Any) -> dict[str, Field]:
     if content is None:
         return {}
     if isinstance(content, Mapping):
-        return {str(name): _field(file, f"{path}.{name}", given) for name, given in content.items()}
-    if isinstance(content, Sequence) and not isinstance(content, str):
-        return {str(name): _field(file, f"{path}[{index}]", name) for index, name in enumerate(content)}
-    _refuse(
-        file, path, content, "a list of columns, or names with their columns" + (", or rest" * (path == "features"))
-    )
+        found = {str(name): _field(file, f"{path}.{name}", given) for name, given in content.items()}
+    elif isinstance(content, Sequence) and not isinstance(content, str):
+        found = {str(name): _field(file, f"{path}[{index}]", name) for index, name in enumerate(content)}
+    else:
+        rest = ", or rest" if path == "features" else ""
+        _refuse(file, path, content, f"a list of columns, or names with their columns{rest}")
+    for name in found:
+        if not _is_name(name):
+            _refuse(
+                file, path, name, "names without dots, and without spaces at their ends; rename it as {name: column}"
+            )
+    return found
 
 
-def _timezone(file: str, content: Any) -> tzinfo:
+def _timezone(file: str, content: Any) -> tzinfo | None:
+    if content is None or content == "UTC":
+        return None if content is None else UTC
     try:
-        return ZoneInfo(str(content)) if content is not None else UTC
-    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo(str(content))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         _refuse(file, "timezone", content, "a name of the IANA time zone database, such as UTC or Europe/Berlin")
 
 
 def _identity(row: Mapping[str, Any], number: int) -> str:
     content = "\x1f".join(f"{name}={row[name]}" for name in sorted(row))
     return hashlib.sha256(f"{number}\x1f{content}".encode()).hexdigest()[:32]
-
-
-def _number(name: str, value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return float(value)
-    except ValueError:
-        msg = f"{name}: got {value!r}, allowed: a number"
-        raise EventError(msg) from None
-
-
-def _label(value: Any) -> Any:
-    # A float that is whole is how tables with missing values store integers.
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _cell(value: Any) -> Any:
-    """A feature's cell: texts that are numbers are numbers, since CSV knows only texts."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return float(value)
-    except ValueError:
-        return value

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
 import orjson
 
 BATCH = 10_000
-SUFFIXES = (".csv", ".jsonl", ".ndjson", ".json", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 
 
 class TableError(ValueError):
@@ -25,9 +27,10 @@ def kind(path: Path) -> str:
     Raises:
         TableError: It says nothing known.
     """
-    name = path.name.lower().removesuffix(".gz")
+    name = path.name.lower()
+    plain = name.removesuffix(".gz")
     for suffix in SUFFIXES:
-        if name.endswith(suffix):
+        if plain.endswith(suffix) and (plain == name or suffix != ".parquet"):
             return suffix
     msg = f"{path}: the name tells no known format, allowed: {', '.join(SUFFIXES)}, the text formats also with .gz"
     raise TableError(msg)
@@ -37,29 +40,27 @@ def count(path: Path) -> int:
     """About how many rows a file has: exact for Parquet, lines for text, which quoted line breaks make too many."""
     if kind(path) == ".parquet":
         return int(_parquet(path).metadata.num_rows)
-    with _open(path) as stream:
+    with _clear(path), _open(path) as stream:
         lines = sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
-    return max(0, lines - (kind(path) == ".csv"))
+    return max(0, lines - (kind(path) in (".csv", ".tsv")))
 
 
-def columns(path: Path) -> list[str]:
-    """The names of the columns; of JSON lines, those of the first row.
+def head(path: Path, size: int = BATCH) -> list[Mapping[str, Any] | str]:
+    """The first rows.
 
     Raises:
-        TableError: The file is empty or cannot be read.
+        TableError: The file cannot be read, or has none.
     """
-    if kind(path) == ".parquet":
-        return list(_parquet(path).schema_arrow.names)
-    if kind(path) == ".csv":
-        with _text(path) as stream:
-            names = next(csv.reader(stream), None)
-    else:
-        first = next(rows(path), None)
-        names = list(first[1]) if first and isinstance(first[1], Mapping) else None
-    if not names:
-        msg = f"{path}: is empty"
+    found = [row for _, row in itertools.islice(rows(path), size)]
+    if not found:
+        msg = f"{path}: has no rows"
         raise TableError(msg)
-    return names
+    return found
+
+
+def columns(found: Iterable[Mapping[str, Any] | str]) -> list[str]:
+    """The names of the columns of these rows, in the order in which they first come."""
+    return list(dict.fromkeys(name for row in found if isinstance(row, Mapping) for name in row))
 
 
 def rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
@@ -68,22 +69,41 @@ def rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
     Raises:
         TableError: The file cannot be read.
     """
-    try:
+    with _clear(path):
         yield from _READERS[kind(path)](path)
-    except (OSError, UnicodeDecodeError, csv.Error, EOFError) as error:
+
+
+@contextmanager
+def _clear(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, UnicodeError, csv.Error, EOFError) as error:
         msg = f"{path}: cannot be read: {error}"
         raise TableError(msg) from error
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+    delimiter = "\t" if kind(path) == ".tsv" else ","
     with _text(path) as stream:
-        reader = csv.reader(stream)
+        reader = csv.reader(stream, delimiter=delimiter)
         names = next(reader, [])
+        if twice := [name for name in names if names.count(name) > 1]:
+            msg = f"the column {twice[0]!r} stands twice in the first line"
+            raise csv.Error(msg)
         for number, cells in enumerate(reader, 1):
-            if len(cells) == len(names):
+            if len(cells) == len(names) and all(map(_is_text, cells)):
                 yield number, dict(zip(names, cells, strict=True))
             elif cells:
-                yield number, ",".join(cells)
+                yield number, _readable(delimiter.join(cells))
+
+
+def _is_text(cell: str) -> bool:
+    # Bytes that are no UTF-8 have come as lone surrogates.
+    return cell.isascii() or not any("\ud800" <= character <= "\udfff" for character in cell)
+
+
+def _readable(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
@@ -95,7 +115,7 @@ def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
                 found = orjson.loads(line)
             except orjson.JSONDecodeError:
                 found = None
-            yield number, _flat(found) if isinstance(found, Mapping) else line.decode(errors="replace")
+            yield number, _flat(found) if isinstance(found, Mapping) else line.decode(errors="replace").strip()
 
 
 def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -107,15 +127,36 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+    import pyarrow as pa  # noqa: PLC0415 (as in _parquet)
+
     number = 0
-    for batch in _parquet(path).iter_batches(batch_size=BATCH):
-        for row in batch.to_pylist():
-            number += 1
-            yield number, row
+    try:
+        with _parquet(path) as file:
+            for batch in file.iter_batches(batch_size=BATCH):
+                for row in _plain(pa, batch).to_pylist():
+                    number += 1
+                    yield number, _flat(row)
+    except pa.ArrowException as error:
+        msg = f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}"
+        raise TableError(msg) from error
+
+
+def _plain(pa: Any, batch: Any) -> Any:
+    """Nanoseconds as microseconds, which Python's datetime can hold, and decimals as floating-point numbers."""
+    fields = []
+    for field in batch.schema:
+        found = field.type
+        if pa.types.is_timestamp(found) and found.unit == "ns":
+            field = field.with_type(pa.timestamp("us", found.tz))  # noqa: PLW2901
+        elif pa.types.is_decimal(found):
+            field = field.with_type(pa.float64())  # noqa: PLW2901
+        fields.append(field)
+    return batch.cast(pa.schema(fields), safe=False)
 
 
 _READERS = {
     ".csv": _csv_rows,
+    ".tsv": _csv_rows,
     ".jsonl": _json_rows,
     ".ndjson": _json_rows,
     ".json": _json_rows,
@@ -131,7 +172,7 @@ def _parquet(path: Path) -> Any:
     try:
         return pq.ParquetFile(path)
     except (OSError, pa.ArrowException) as error:
-        msg = f"{path}: cannot be read as Parquet: {error}"
+        msg = f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}"
         raise TableError(msg) from error
 
 
@@ -141,5 +182,5 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _text(path: Path) -> IO[str]:
-    # utf-8-sig: spreadsheets begin their files with a byte order mark.
-    return io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="")
+    # utf-8-sig: spreadsheets begin their files with a byte order mark. A byte that is no UTF-8 spoils only its row.
+    return io.TextIOWrapper(_open(path), encoding="utf-8-sig", errors="surrogateescape", newline="")

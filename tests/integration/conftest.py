@@ -51,14 +51,20 @@ def analyze(cluster: Cluster) -> Callable[..., list[pipeline.Summary]]:
 
 @pytest.fixture
 def metrics(cluster: Cluster) -> Callable[..., dict[tuple[Any, ...], dict[str, Any]]]:
-    """All metrics, by (measure, feature, segment value, window size, start)."""
+    """All metrics of a model, by (measure, feature, segment value, window size, start)."""
 
-    def read() -> dict[tuple[Any, ...], dict[str, Any]]:
+    def read(model: str = "m") -> dict[tuple[Any, ...], dict[str, Any]]:
         cluster.refresh(cluster.streams.metrics)
         found: dict[tuple[Any, ...], dict[str, Any]] = {}
         after: dict[str, Any] = {}
         while True:
-            body = {"size": 10_000, "sort": ["window.start", "metric.name", "feature.name", "segment.value"], **after}
+            query = {"term": {"model.name": model}}
+            body = {
+                "size": 10_000,
+                "query": query,
+                "sort": ["window.start", "metric.name", "feature.name", "segment.value"],
+                **after,
+            }
             hits = cluster.search(cluster.streams.metrics, body)["hits"]["hits"]
             for hit in hits:
                 source = hit["_source"]

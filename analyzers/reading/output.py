@@ -1,0 +1,168 @@
+"""How the reading commands print: tables for people, tabs for pipes, JSON and CSV for machines."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from driftline.ingest import events
+
+from . import search
+
+COLOURS = {"critical": "bold red", "warning": "yellow", "ok": "green", "insufficient_data": "dim"}
+METRIC_COLUMNS = (
+    "window",
+    "model",
+    "measure",
+    "feature",
+    "segment",
+    "value",
+    "interval",
+    "threshold",
+    "reference",
+    "n",
+    "status",
+)
+ALERT_COLUMNS = (
+    "status",
+    "since",
+    "latest",
+    "windows",
+    "size",
+    "model",
+    "measure",
+    "feature",
+    "segment",
+    "value",
+    "threshold",
+    "reference",
+    "n",
+)
+PREDICTION_COLUMNS = ("time", "id", "model", "predicted", "score", "outcome", "loss", "segments")
+
+
+def print_metrics(metrics: Iterable[Mapping[str, Any]]) -> None:
+    """One line a metric."""
+    _print_table(METRIC_COLUMNS, [_metric_row(metric) for metric in metrics])
+
+
+def print_alerts(alerts: Iterable[search.Alert]) -> None:
+    """One line a series that is wrong."""
+    _print_table(ALERT_COLUMNS, [_alert_row(alert) for alert in alerts])
+
+
+def print_predictions(hits: Iterable[Mapping[str, Any]]) -> None:
+    """One line a prediction."""
+    _print_table(PREDICTION_COLUMNS, [_prediction_row(hit["_source"]) for hit in hits])
+
+
+def _metric_row(metric: Mapping[str, Any]) -> Sequence[str]:
+    found = metric["metric"]
+    return (
+        f"{minute(metric['window']['start'])} {metric['window']['size']}",
+        f"{metric['model']['name']} {metric['model']['version']}",
+        found["name"],
+        metric.get("feature", {}).get("name", ""),
+        _segment_text(metric),
+        number(found.get("value")),
+        f"{number(found['lower'])} to {number(found['upper'])}" if {"lower", "upper"} <= found.keys() else "",
+        number(found.get("threshold")),
+        number(found.get("reference_value")),
+        f"{found.get('sample_size', 0):,}",
+        found["status"],
+    )
+
+
+def _alert_row(alert: search.Alert) -> Sequence[str]:
+    metric = alert.metric
+    found = metric["metric"]
+    return (
+        found["status"],
+        minute(alert.since),
+        minute(metric["window"]["start"]),
+        f"{alert.windows}{f' (+{alert.unknown} unknown)' if alert.unknown else ''}",
+        metric["window"]["size"],
+        f"{metric['model']['name']} {metric['model']['version']}",
+        found["name"],
+        metric.get("feature", {}).get("name", ""),
+        _segment_text(metric),
+        number(found.get("value")),
+        number(found.get("threshold")),
+        number(found.get("reference_value")),
+        f"{found.get('sample_size', 0):,}",
+    )
+
+
+def _prediction_row(source: Mapping[str, Any]) -> Sequence[str]:
+    predicted, outcome = source.get("prediction", {}), source.get("outcome", {})
+    evaluation = source.get("evaluation", {})
+    return (
+        source[events.TIMESTAMP][:19].replace("T", " "),
+        source["event"]["id"],
+        f"{source['model']['name']} {source['model']['version']}",
+        str(predicted.get("label", number(predicted.get("value")))),
+        number(predicted.get("score")),
+        str(outcome.get("label", number(outcome.get("value")))),
+        number(evaluation.get("log_loss", evaluation.get("absolute_error"))),
+        " ".join(f"{name}={value}" for name, value in source.get("segments", {}).items()),
+    )
+
+
+def _segment_text(metric: Mapping[str, Any]) -> str:
+    segment = metric.get("segment")
+    return f"{segment['name']}={segment['value']}" if segment else ""
+
+
+def number(value: float | None) -> str:
+    """A number in four significant digits; nothing for none."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def minute(text: str) -> str:
+    """A stored time to the minute, for people."""
+    return text[:16].replace("T", " ")
+
+
+def print_json(documents: Iterable[Mapping[str, Any]]) -> None:
+    """One document a line."""
+    for document in documents:
+        click.echo(orjson.dumps(document).decode())
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in document.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found
+
+
+def print_csv(documents: Iterable[Mapping[str, Any]]) -> None:
+    """Documents with one column for each field that any of them has."""
+    rows = [_flat(document) for document in documents]
+    if rows:
+        writer = csv.DictWriter(sys.stdout, sorted({name for row in rows for name in row}), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    console = Console()
+    if not console.is_terminal:
+        for row in (columns, *rows):
+            click.echo("\t".join(row))
+        return
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    position = columns.index("status") if "status" in columns else None
+    for row in rows:
+        table.add_row(*map(escape, row), style=COLOURS.get(row[position]) if position is not None else None)
+    console.print(table)

@@ -1,0 +1,88 @@
+"""The demo's model and service: honest scores, and events in the order in which they happened."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from demo import data, model, service
+
+from driftline.ingest import ModelLogger
+
+
+class Recorder:
+    """Stands where the structlog logger does."""
+
+    def __init__(self):
+        self.events = []
+
+    def info(self, event, **fields):
+        """Keep it."""
+        self.events.append((event, fields))
+
+
+@pytest.fixture(scope="module")
+def flights():
+    """The first days of the year, and as many after the training months."""
+    frame = data.flights()
+    month = [datetime(2013, month, 1, tzinfo=UTC) for month in (1, 3)]
+    return frame[frame["scheduled"].map(lambda t: any(start <= t < start.replace(day=6) for start in month))]
+
+
+@pytest.fixture(scope="module")
+def trained(flights):
+    """A model of few flights."""
+    return model.train(flights)
+
+
+def test_training_is_repeatable(flights, trained):
+    """The same flights give the same threshold and the same scores, so that a second run says the same."""
+    again = model.train(flights)
+    assert again.threshold == trained.threshold
+    assert model.score(again, flights).equals(model.score(trained, flights))
+
+
+def test_flights_of_the_training_months_are_scored_by_models_that_had_not_seen_them(flights, trained):
+    """The model itself knows its training flights better than it should: its own scores are not used for them."""
+    known = flights[(flights["scheduled"] < model.TRAINED_UNTIL) & flights["late"].notna()]
+    late = known["late"].astype(float)
+    used = model.score(trained, known)
+    flattering = trained.pipeline.predict_proba(known[data.FEATURES])[:, 1]
+    assert ((flattering - late) ** 2).mean() < ((used - late) ** 2).mean()
+
+
+def test_later_flights_are_scored_by_the_model_itself(flights, trained):
+    """What was not in training gets the trained model's probability, alone as in a batch."""
+    later = flights[flights["scheduled"] >= model.TRAINED_UNTIL]
+    expected = trained.pipeline.predict_proba(later[data.FEATURES])[:, 1]
+    assert np.array_equal(model.score(trained, later), expected)
+    assert model.score(trained, later.iloc[[5]]).iloc[0] == pytest.approx(expected[5], abs=1e-12)
+
+
+def test_as_many_are_predicted_late_as_were_late_in_training(flights, trained):
+    """The threshold matches the base rate, so that precision and recall mean something."""
+    known = flights[(flights["scheduled"] < model.TRAINED_UNTIL) & flights["late"].notna()]
+    predicted = (model.score(trained, known) >= trained.threshold).mean()
+    assert predicted == pytest.approx(known["late"].astype(float).mean(), abs=0.005)
+
+
+def test_events_are_logged_in_the_order_in_which_they_happened(flights, trained):
+    """Within a day predictions and outcomes alternate by time, and no outcome comes before its prediction."""
+    day = flights[flights["scheduled"].dt.strftime(service.DAY) == "2013-01-02"]
+    arrivals = flights[flights["arrived"].dt.strftime(service.DAY) == "2013-01-02"]
+    recorder = Recorder()
+    service._log_day(ModelLogger(model.NAME, "binary", model.VERSION, logger=recorder), trained, day, arrivals)
+    moments = [fields["timestamp"] for _, fields in recorder.events]
+    assert moments == sorted(moments)
+    position = {(event, fields["id"]): at for at, (event, fields) in enumerate(recorder.events)}
+    assert len(position) == len(day) + len(arrivals)
+    assert all(position["prediction", i] < at for (event, i), at in position.items()
+               if event == "outcome" and ("prediction", i) in position)  # fmt: skip
+
+
+def test_a_flight_that_never_arrived_has_no_outcome(flights):
+    """Cancelled and diverted flights are predicted, and nothing is ever said of them again."""
+    lost = flights[flights["late"].isna()]
+    assert len(lost)
+    assert lost["arrived"].isna().all()

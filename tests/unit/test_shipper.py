@@ -1,0 +1,179 @@
+"""The shipper against a server that fails in every way a server can."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pretended import Server
+
+from driftline.ingest.events import Prediction, Source
+from driftline.ingest.shipper import Shipper
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A running server."""
+    running = Server()
+    thread = threading.Thread(target=running.serve_forever, daemon=True)
+    thread.start()
+    yield running
+    running.shutdown()
+    running.server_close()
+    thread.join()
+
+
+def document(number: int) -> dict[str, Any]:
+    """A prediction."""
+    return Prediction(model="m", task="regression", value=number, id=f"p{number}").to_document(Source())
+
+
+def ship(server: Server, count: int = 50, **options: Any) -> Shipper:
+    """Send so many predictions in small batches and wait."""
+    shipper = Shipper(server.url, **{"batch_size": 10, "max_age": 0.02, **options})
+    for number in range(count):
+        assert shipper.send(document(number))
+    assert shipper.flush(30)
+    return shipper
+
+
+def predictions(server: Server) -> set[str]:
+    """The ids of the predictions that were stored."""
+    return {
+        identity for identity, found in server.stored.items() if found["event"]["dataset"] == "driftline.predictions"
+    }
+
+
+EVERYTHING = {f"p{number}" for number in range(50)}
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504, 401, 403, 500, 0])
+def test_an_answer_that_means_later_loses_and_doubles_nothing(server, status):
+    """Overload, gateways, refused credentials and dropped connections: the batch is sent again until it is stored."""
+    server.behave = lambda attempt, _: (status, None) if attempt <= 4 else (200, None)
+    with ship(server) as shipper:
+        stats = shipper.stats()
+    assert predictions(server) == EVERYTHING
+    assert (stats.accepted, stats.sent, stats.dead, stats.dropped) == (50, 50, 0, 0)
+    assert stats.retried >= 20
+
+
+def test_a_connection_dropped_after_the_work_was_done_doubles_nothing(server):
+    """What was stored already answers 409 when it is sent again, and counts as done."""
+
+    def behave(attempt, pairs):
+        for action, found in pairs:
+            server.store(action["_id"], found) if attempt <= 2 else None
+        return (0, None) if attempt <= 2 else (200, None)
+
+    server.behave = behave
+    with ship(server) as shipper:
+        stats = shipper.stats()
+    assert predictions(server) == EVERYTHING
+    assert stats.sent + stats.duplicates == 50
+    assert stats.duplicates >= 10
+
+
+def test_items_are_sorted_into_done_later_and_never(server, caplog):
+    """Of one batch some are stored, some sent again, and some kept as dead letters with the reason."""
+    tried: dict[str, int] = {}
+
+    def item(action, found):
+        number = int(action["_id"][1:]) if action["_id"].startswith("p") else None
+        tried[action["_id"]] = tried.get(action["_id"], 0) + 1
+        if number is not None and number % 5 == 0:
+            cause = {"type": "illegal_argument_exception", "reason": "not a number"}
+            return {"status": 400, "error": {"type": "document_parsing_exception", "reason": "bad", "caused_by": cause}}
+        if number is not None and number % 3 == 0 and tried[action["_id"]] < 3:
+            return {"status": 429, "error": {"type": "es_rejected_execution_exception", "reason": "queue"}}
+        return server.store(action["_id"], found)
+
+    server.behave = lambda _, pairs: (200, [item(*pair) for pair in pairs])
+    with caplog.at_level(logging.WARNING), ship(server) as shipper:
+        stats = shipper.stats()
+    refused = {f"p{number}" for number in range(0, 50, 5)}
+    assert predictions(server) == EVERYTHING - refused
+    letters = [d for d in server.stored.values() if d["event"]["dataset"] == "driftline.deadletter"]
+    assert {json.loads(letter["event"]["original"])["event"]["id"] for letter in letters} == refused
+    assert {letter["event"]["reason"] for letter in letters} == {"bad: not a number"}
+    assert (stats.sent, stats.dead, stats.lost) == (40, 10, 0)
+    assert len([r for r in caplog.records if "refuses a document" in r.message]) == 1
+
+
+def test_a_batch_that_is_too_large_is_halved(server):
+    """413 splits until it fits; a single document that is too large is a dead letter."""
+
+    def behave(_, pairs):
+        if any(action["_id"] == "p7" for action, _ in pairs) or len(pairs) > 3:
+            return 413, None
+        return 200, None
+
+    server.behave = behave
+    with ship(server) as shipper:
+        stats = shipper.stats()
+    assert predictions(server) == EVERYTHING - {"p7"}
+    assert (stats.sent, stats.dead) == (49, 1)
+
+
+def test_a_full_queue_drops_counts_and_says_so_without_waiting(server, caplog):
+    """The caller never waits for Elasticsearch; what is not taken is counted and said once."""
+    hold = threading.Event()
+    server.behave = lambda *_: (hold.wait(10), (200, None))[1]
+    shipper = Shipper(server.url, queue_size=20, batch_size=10, max_age=0.01, workers=1)
+    with caplog.at_level(logging.WARNING):
+        began = time.monotonic()
+        taken = sum(shipper.send(document(number)) for number in range(200))
+        waited = time.monotonic() - began
+    hold.set()
+    stats = shipper.close()
+    assert waited < 5
+    assert 20 <= taken <= 40
+    assert stats.dropped == 200 - taken
+    assert len(predictions(server)) == taken
+    assert len([record for record in caplog.records if "queue is full" in record.message]) == 1
+
+
+def test_a_batch_job_waits_instead_of_dropping(server):
+    """With `block` a full queue makes the caller wait, and nothing is dropped."""
+    with ship(server, 300, queue_size=5, block=True) as shipper:
+        pass
+    assert shipper.stats().dropped == 0
+    assert len(predictions(server)) == 300
+
+
+def test_closing_sends_what_is_left_and_gives_up_in_time(server, caplog):
+    """What Elasticsearch never took is counted as dropped, and said."""
+    shipper = Shipper(server.url, max_age=5)
+    for number in range(25):
+        shipper.send(document(number))
+    assert shipper.close().sent == 25
+    assert not shipper.send(document(99))
+    server.behave = lambda *_: (503, None)
+    late = Shipper(server.url, max_age=0.01)
+    late.send(document(100))
+    with caplog.at_level(logging.WARNING):
+        stats = late.close(timeout=0.5)
+    assert (stats.accepted, stats.dropped) == (0, 1)
+    assert "1 documents were not stored" in caplog.text
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_forked_worker_ships_for_itself(server):
+    """After a fork the child's shipper begins afresh and doubles nothing of the parent's."""
+    shipper = ship(server, 10)
+    child = os.fork()
+    if child == 0:
+        done = shipper.send(document(500)) and shipper.close().sent == 1
+        os._exit(0 if done else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    shipper.send(document(600))
+    assert shipper.close().sent == 11
+    assert predictions(server) == {f"p{n}" for n in range(10)} | {"p500", "p600"}
