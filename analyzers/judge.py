@@ -58,10 +58,11 @@ def _p_value(measurement: Measurement) -> float:
 
 def _verdict(measurement: Measurement, threshold: Threshold | None, q_value: float | None, alpha: float) -> Verdict:
     measure, estimate = by_name(measurement.measure), measurement.estimate
-    if not _sufficient(estimate, threshold or default_threshold(measure)):
-        return Verdict(measurement, Status.INSUFFICIENT, q_value)
     if threshold is None:
-        return Verdict(measurement, Status.OK, q_value)
+        known = estimate.value is not None and estimate.sample_size >= measure.min_samples
+        return Verdict(measurement, Status.OK if known else Status.INSUFFICIENT, q_value)
+    if not _sufficient(estimate, threshold):
+        return Verdict(measurement, Status.INSUFFICIENT, q_value)
     # A floor on the value itself of a measure that is otherwise compared with the reference asks another question than
     # the test against the reference answers: there the interval alone decides.
     tested = q_value is not None and threshold.compare is measure.compare

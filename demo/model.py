@@ -12,6 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
+from threadpoolctl import threadpool_limits
 
 from .data import FEATURES, NUMBERS, TEXTS, between
 
@@ -46,21 +47,28 @@ def train(frame: pd.DataFrame) -> Trained:
     known = rows[rows["late"].notna()]
     late = known["late"].astype(bool)
     days = known["scheduled"].dt.strftime("%Y-%m-%d")
-    held_out = cross_val_predict(
-        _pipeline(), known[FEATURES], late, groups=days, cv=GroupKFold(5), method="predict_proba"
-    )[:, 1]
-    pipeline = _pipeline().fit(known[FEATURES], late)
+    # Elasticsearch works on the same cores: the booster's threads would wait for each other in loops, and slow both.
+    with threadpool_limits(limits=1):
+        held_out = cross_val_predict(
+            _pipeline(), known[FEATURES], late, groups=days, cv=GroupKFold(5), method="predict_proba"
+        )[:, 1]
+        pipeline = _pipeline().fit(known[FEATURES], late)
     # A flight that never arrived was in no fold: it gets what the trained model says, as it would have got in service.
-    scores = pd.Series(pipeline.predict_proba(rows[FEATURES])[:, 1], index=rows.index)
+    scores = _scores(pipeline, rows)
     scores[known.index] = held_out
     return Trained(pipeline, float(np.quantile(held_out, 1 - late.mean())), scores)
 
 
 def score(model: Trained, frame: pd.DataFrame) -> pd.Series:
     """The probability that each flight arrives late, by index; rows of the training months get theirs from training."""
-    scores = pd.Series(model.pipeline.predict_proba(frame[FEATURES])[:, 1], index=frame.index)
+    scores = _scores(model.pipeline, frame)
     scores.update(model.in_training)
     return scores
+
+
+def _scores(pipeline: Pipeline, frame: pd.DataFrame) -> pd.Series:
+    with threadpool_limits(limits=1):
+        return pd.Series(pipeline.predict_proba(frame[FEATURES])[:, 1], index=frame.index)
 
 
 def _pipeline() -> Pipeline:

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import Any
+
+from . import checks
+from .checks import EventError
 
 ECS_VERSION = "9.0.0"
 UNVERSIONED = "unversioned"
 """The version of a model that names none: a document always has one, since windows are counted per version."""
-MAX_ID_BYTES = 480
-"""The longest id: Elasticsearch takes 512 bytes, and an outcome's `_id` adds a digest to that of its prediction."""
 
 TIMESTAMP = "@timestamp"
 EVENT_ID = "event.id"
@@ -68,10 +66,6 @@ class Dataset(StrEnum):
     OUTCOMES = "driftline.outcomes"
     CHANGES = "driftline.changes"
     DEADLETTER = "driftline.deadletter"
-
-
-class EventError(ValueError):
-    """An event is not what it should be; the text names the field, what it got, and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,46 +123,46 @@ class Prediction:
             EventError: Something in it is not allowed.
         """
         task = _task(self.task)
-        event: dict[str, Any] = {"id": _id(self.id), "kind": "event", "dataset": Dataset.PREDICTIONS.value}
+        event: dict[str, Any] = {"id": checks.identity(self.id), "kind": "event", "dataset": Dataset.PREDICTIONS.value}
         if self.duration is not None:
-            event["duration"] = _duration(self.duration)
+            event["duration"] = checks.duration(self.duration)
         event["outcome"] = "success" if self.error is None else "failure"
         document = _envelope(self.timestamp, Dataset.PREDICTIONS, event, source)
         document["model"] = {
-            "name": _text("model", self.model),
-            "version": UNVERSIONED if self.version is None else _text("model_version", self.version),
+            "name": checks.text("model", self.model),
+            "version": UNVERSIONED if self.version is None else checks.text("model_version", self.version),
             "task": task.value,
         }
         if answer := self._answer(task):
             document["prediction"] = answer
         if self.features:
-            document["features"] = _features(self.features)
+            document["features"] = checks.features(self.features)
         if self.segments:
-            document["segments"] = _segments(self.segments)
+            document["segments"] = checks.segments(self.segments)
         if self.trace_id is not None:
-            document["trace"] = {"id": _text("trace_id", self.trace_id)}
+            document["trace"] = {"id": checks.text("trace_id", self.trace_id)}
         if self.error is not None:
-            document["error"] = _error(self.error)
-        return document | _labels(self.labels)
+            document["error"] = checks.error(self.error)
+        return document | checks.labels(self.labels)
 
     def _answer(self, task: Task) -> dict[str, Any]:
         given = {"label": self.label, "score": self.score, "probabilities": self.probabilities, "value": self.value}
         allowed = _ANSWERS[task]
         for name, value in given.items():
             if value is not None and name not in allowed:
-                _refuse(name, value, f"only {', '.join(allowed)} for a {task} model")
+                checks.refuse(name, value, f"only {', '.join(allowed)} for a {task} model")
         answer: dict[str, Any] = {}
         if self.label is not None:
-            answer["label"] = _label("label", self.label)
+            answer["label"] = checks.label("label", self.label)
         if self.score is not None:
-            answer["score"] = _probability("score", self.score)
+            answer["score"] = checks.probability("score", self.score)
         if self.probabilities is not None:
             answer["probabilities"] = {
-                _name("probabilities", name): _probability(f"probabilities.{name}", p)
+                checks.name("probabilities", name): checks.probability(f"probabilities.{name}", p)
                 for name, p in self.probabilities.items()
             }
         if self.value is not None:
-            answer["value"] = _number("value", self.value)
+            answer["value"] = checks.number("value", self.value)
         if not answer and self.error is None:
             msg = f"{' or '.join(allowed)} is missing: a {task} prediction has at least one of them, or an error"
             raise EventError(msg)
@@ -211,15 +205,17 @@ class Outcome:
         if (self.label is None) == (self.value is None):
             msg = f"label and value: got {self.label!r} and {self.value!r}, allowed: exactly one of them"
             raise EventError(msg)
-        event = {"id": _id(self.id, required=True), "kind": "event", "dataset": Dataset.OUTCOMES.value}
+        event = {"id": checks.identity(self.id, required=True), "kind": "event", "dataset": Dataset.OUTCOMES.value}
         document = _envelope(self.timestamp, Dataset.OUTCOMES, event, source)
         if self.model is not None:
-            document["model"] = {"name": _text("model", self.model)}
+            document["model"] = {"name": checks.text("model", self.model)}
         actual: dict[str, Any] = (
-            {"label": _label("label", self.label)} if self.value is None else {"value": _number("value", self.value)}
+            {"label": checks.label("label", self.label)}
+            if self.value is None
+            else {"value": checks.number("value", self.value)}
         )
         document["outcome"] = {**actual, "status": "pending"}
-        return document | _labels(self.labels)
+        return document | checks.labels(self.labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,19 +247,19 @@ class Change:
             EventError: Something in it is not allowed.
         """
         event = {
-            "id": _id(self.id),
+            "id": checks.identity(self.id),
             "kind": "event",
             "type": ["change"],
-            "action": _text("action", self.action),
+            "action": checks.text("action", self.action),
             "dataset": Dataset.CHANGES.value,
         }
         document = _envelope(self.timestamp, Dataset.CHANGES, event, source)
         model = {"name": self.model, "version": self.version}
-        if found := {name: _text(f"model.{name}", value) for name, value in model.items() if value is not None}:
+        if found := {name: checks.text(f"model.{name}", value) for name, value in model.items() if value is not None}:
             document["model"] = found
         if self.message is not None:
-            document["message"] = _text("message", self.message)
-        return document | _labels(self.labels)
+            document["message"] = checks.text("message", self.message)
+        return document | checks.labels(self.labels)
 
 
 def dead_letter(original: Any, reason: str, kind: str, source: Source) -> dict[str, Any]:
@@ -283,17 +279,9 @@ def dead_letter(original: Any, reason: str, kind: str, source: Source) -> dict[s
 def _as_text(original: Any) -> str:
     """The event as JSON, as well as that can be done; it never raises, whatever is in the event."""
     try:
-        return json.dumps(original, default=shown)
+        return json.dumps(original, default=checks.shown)
     except (TypeError, ValueError, RecursionError):
-        return shown(original)
-
-
-def shown(value: Any) -> str:
-    """A value as text for people; it never raises, whatever the value is."""
-    try:
-        return str(value) if isinstance(value, Exception) else repr(value)
-    except Exception:  # noqa: BLE001 (a stranger's __repr__ may raise anything)
-        return f"<{type(value).__name__} that cannot be shown>"
+        return checks.shown(original)
 
 
 def document_id(document: Mapping[str, Any]) -> str:
@@ -310,28 +298,11 @@ def document_id(document: Mapping[str, Any]) -> str:
     return f"{identity}.{digest}"
 
 
-def uuid7(milliseconds: int | None = None, noise: bytes | None = None) -> str:
-    """A UUID whose first 48 bits are the time in milliseconds, so that an id tells when its prediction was made.
-
-    Source: RFC 9562, section 5.7, https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7.
-
-    Args:
-        milliseconds: The time since 1970; now by default.
-        noise: 10 bytes that tell ids of one millisecond apart; random by default.
-    """
-    moment = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds & (1 << 48) - 1
-    value = int.from_bytes(os.urandom(10) if noise is None else noise[:10]) | moment << 80
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
 def _envelope(
     timestamp: datetime | str | float | None, dataset: Dataset, event: dict[str, Any], source: Source
 ) -> dict[str, Any]:
     document: dict[str, Any] = {
-        TIMESTAMP: _moment(timestamp),
+        TIMESTAMP: checks.moment(timestamp),
         "ecs": {"version": ECS_VERSION},
         "data_stream": {"type": "logs", "dataset": dataset.value, "namespace": source.namespace},
         "event": event,
@@ -342,129 +313,8 @@ def _envelope(
     return document
 
 
-def _refuse(name: str, got: Any, allowed: str) -> NoReturn:
-    # A name may come from the event itself, and then hold what no encoding can write.
-    where = name.encode(errors="backslashreplace").decode()
-    msg = f"{where}: got {shown(got)}, allowed: {allowed}"
-    raise EventError(msg)
-
-
 def _task(task: Any) -> Task:
     try:
         return Task(task)
     except ValueError:
-        _refuse("task", task, ", ".join(Task))
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        _refuse(name, value, "a text that is not empty")
-    return value
-
-
-def _id(value: Any, *, required: bool = False) -> str:
-    if value is None and not required:
-        return uuid7()
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or not value or len(value.encode()) > MAX_ID_BYTES:
-        _refuse("id", value, f"a text of 1 to {MAX_ID_BYTES} bytes")
-    return value
-
-
-def _moment(value: Any) -> str:
-    if value is None:
-        return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    try:
-        if isinstance(value, int | float):
-            value = datetime.fromtimestamp(value, UTC)
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-        if moment.tzinfo is not None:
-            precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
-            return str(moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z"))
-    except (AttributeError, TypeError, ValueError, OverflowError):
-        pass
-    _refuse("timestamp", value, "a datetime or an ISO 8601 text, either with a time zone, or seconds since 1970")
-
-
-def _duration(value: Any) -> int:
-    seconds = value.total_seconds() if isinstance(value, timedelta) else _number("duration", value)
-    if seconds < 0:
-        _refuse("duration", value, "seconds, not below 0, or a timedelta")
-    return round(seconds * 1e9)
-
-
-def _number(name: str, value: Any) -> float:
-    value = _native(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        _refuse(name, value, "a finite number")
-    return float(value)
-
-
-def _probability(name: str, value: Any) -> float:
-    value = _native(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        _refuse(name, value, "a probability, a number from 0 to 1")
-    return float(value)
-
-
-def _label(name: str, value: Any) -> str:
-    value = _native(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    return _text(name, value)
-
-
-def _name(where: str, name: Any) -> str:
-    if not isinstance(name, str) or not name or "." in name or name != name.strip():
-        _refuse(f"a name in {where}", name, "a text without dots, and without spaces at its ends")
-    return name
-
-
-def _features(features: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, given in features.items():
-        value = given if type(given) in (float, int, str) else _native(given)
-        if value is None or value != value:  # noqa: PLR0124 (NaN is what differs from itself; faster than a call)
-            continue
-        if isinstance(value, bool):
-            value = "true" if value else "false"
-        elif not isinstance(value, str | int | float):
-            _refuse(f"features.{name}", value, "a number, a text, a truth value, or None for a missing one")
-        elif value in (math.inf, -math.inf):
-            _refuse(f"features.{name}", value, "a finite number")
-        elif isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
-            value = float(value)
-        found[_name("features", name)] = value
-    return found
-
-
-def _segments(segments: Mapping[str, Any]) -> dict[str, str]:
-    # None and NaN are missing values, as among features.
-    return {
-        _name("segments", name): _label(f"segments.{name}", value)
-        for name, value in segments.items()
-        if value is not None and value == value  # noqa: PLR0124 (NaN is what differs from itself)
-    }
-
-
-MAX_INTEGER = 2**53
-"""The largest integer that a double, and so Elasticsearch, holds exactly."""
-
-
-def _native(value: Any) -> Any:
-    """The Python value of a NumPy or pandas scalar, without importing either."""
-    item = getattr(value, "item", None)
-    return item() if callable(item) and getattr(value, "ndim", 0) == 0 else value
-
-
-def _labels(labels: Mapping[str, Any]) -> dict[str, Any]:
-    return {"labels": {str(name): str(value) for name, value in labels.items()}} if labels else {}
-
-
-def _error(error: BaseException | str) -> dict[str, str]:
-    if isinstance(error, BaseException):
-        return {"type": type(error).__name__, "message": str(error) or type(error).__name__}
-    return {"message": _text("error", error)}
+        checks.refuse("task", task, ", ".join(Task))

@@ -11,6 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,6 +36,7 @@ TOO_LARGE = 413
 BACKOFF_BASE = 0.1
 BACKOFF_CAP = 10.0
 CLOSING_PAUSE = 0.5
+WAKE_SECONDS = 0.05
 QUIET_SECONDS = 30.0
 """The same trouble is said at most once in this time."""
 
@@ -174,18 +176,24 @@ class Shipper:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything taken so far is stored or given up; False when the time was up before."""
-        self._wake()
-        with self._lock:
-            return self._lock.wait_for(self._settled, timeout)
+        due = float("inf") if timeout is None else time.monotonic() + timeout
+        while True:
+            self._wake()
+            with self._lock:
+                if self._lock.wait_for(self._settled, max(0.0, min(WAKE_SECONDS, due - time.monotonic()))):
+                    return True
+            if time.monotonic() >= due:
+                return False
 
     def close(self, timeout: float = 30.0) -> Stats:
         """Send what is left, for at most `timeout` seconds, and stop. What is left then is counted as dropped."""
         if not self._closing.is_set():
             self._deadline = time.monotonic() + timeout
             self._closing.set()
-            self._wake()
-            for thread in self._threads:
-                thread.join(max(0.1, self._deadline + 1 - time.monotonic()))
+            while any(thread.is_alive() for thread in self._threads) and time.monotonic() < self._deadline + 1:
+                self._wake()
+                for thread in self._threads:
+                    thread.join(WAKE_SECONDS)
             with self._lock:
                 left = Stats(**self._counts).waiting
                 self._counts["dropped"] += left
@@ -200,12 +208,11 @@ class Shipper:
         return Stats(**self._counts).waiting == 0
 
     def _wake(self) -> None:
-        """Let workers send what they have, instead of waiting for company."""
-        for _ in self._threads:
-            try:
-                self._queue.put_nowait(None)
-            except queue.Full:  # then nobody waits
-                return
+        """Let workers send what they have, instead of waiting for company. One may wake twice, and another not."""
+        if self._queue.empty():  # else nobody waits
+            for _ in self._threads:
+                with suppress(queue.Full):
+                    self._queue.put_nowait(None)
 
     def _drop(self) -> bool:
         with self._lock:
@@ -281,7 +288,7 @@ class Shipper:
         lines: list[Any] = [line for item in batch for line in (item.action, item.source)]
         try:
             answer = client.bulk(operations=lines, require_data_stream=True, filter_path=ANSWER)
-            results = list(zip(batch, answer["items"], strict=True)) if answer["errors"] else []
+            results = list(zip(batch, answer["items"], strict=True))
         except ApiError as error:
             if error.status_code == TOO_LARGE and len(batch) > 1:
                 middle = len(batch) // 2

@@ -288,9 +288,7 @@ def _log_end(home: Path, lines: int = 12) -> str:
     """The last lines of the log that tell something: Java's stack traces hide them."""
     log = home / "logs" / "console.log"
     try:
-        told = [
-            line for line in log.read_text(errors="replace").splitlines() if not line.startswith(("\tat ", "\t... "))
-        ]
+        written = log.read_text(errors="replace").splitlines()
     except OSError:
         return f"  (there is none at {log})"
     told = [line for line in written if line.strip() and not line.startswith(("\tat ", "\t... "))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -71,7 +72,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_POST = do_PUT  # noqa: N815 (the name that http.server calls)
+    do_POST = do_PUT
+
+    def do_HEAD(self) -> None:
+        """Whether Driftline is set up."""
+        self.answer(200 if self.server.ready else 404, {})
+
+    def do_GET(self) -> None:
+        """Which cluster it is."""
+        self.answer(200, {"cluster_uuid": "pretended"})
 
     def log_message(self, *_: Any) -> None:
         """Stay quiet."""

@@ -31,7 +31,7 @@ def matrix(view: ModelView, classes: Iterable[str]) -> IntArray:
     """The confusion counts, shape (classes, classes): rows are actual classes, columns predicted ones."""
     order = list(classes)
     cells = [[view.profile.confusion.get((predicted, actual), 0) for predicted in order] for actual in order]
-    return np.array(cells, np.int64)
+    return np.array(cells, np.int64).reshape(len(order), len(order))
 
 
 def classes_of(*views: ModelView | None) -> list[str]:

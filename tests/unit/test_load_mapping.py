@@ -208,7 +208,7 @@ def test_a_time_without_a_zone_is_refused_with_what_to_do():
         (FULL + "scores: p\n", "(did you mean 'score'?)"),
         (FULL.replace("score: p", "score: {}"), "score: got {}, allowed: a column's name, or {value: what every row"),
         (FULL.replace("score: p", "score: 3"), "score: got 3, allowed: a column's name"),
-        (FULL.replace("timestamp: at", "timestamp: {column: at, unit: days}"), "timestamp.unit: got 'days', allowed: s"),
+        (FULL.replace("timestamp: at", "timestamp: {column: at, unit: d}"), "timestamp.unit: got 'd', allowed: s, ms"),
         (FULL.replace("timestamp: at", "timestamp: [at]"), "{column: name, unit: s|ms|us|ns}"),
         (FULL.replace("version: v", "version: {value: 1.10}"), "version.value: got 1.1, allowed: a text, in quotes"),
         (FULL.replace("Europe/Berlin", "Mars/Base"), "timezone: got 'Mars/Base', allowed: a name of the IANA"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -49,6 +48,57 @@ def predictions(server: Server) -> set[str]:
     return {
         identity for identity, found in server.stored.items() if found["event"]["dataset"] == "driftline.predictions"
     }
+
+
+def test_an_answer_that_is_no_elasticsearch_s_is_tried_again(server):
+    """Something in between may answer in its place; that loses nothing and stops nobody."""
+
+    def behave(attempt, pairs):
+        if attempt <= 2:
+            return 200, []
+        if attempt <= 4:
+            return 200, [{"status": 429, "error": {"reason": "half"}} for _ in pairs[1:]]
+        return 200, None
+
+    server.behave = behave
+    with ship(server) as shipper:
+        stats = shipper.stats()
+    assert predictions(server) == EVERYTHING
+    assert stats.waiting == stats.dead == stats.dropped == 0
+
+
+def test_documents_wait_until_the_cluster_is_set_up(server, caplog):
+    """Without a template nothing is stored in an index of the wrong types: it waits, and the log says for what."""
+    missing = {"status": 404, "error": {"type": "index_not_found_exception", "reason": "no such index"}}
+    server.behave = lambda attempt, pairs: (200, [missing for _ in pairs]) if attempt <= 3 else (200, None)
+    with caplog.at_level(logging.WARNING), ship(server) as shipper:
+        assert shipper.trouble is None
+    assert predictions(server) == EVERYTHING
+    assert "has no template for its data streams: run `driftline setup`" in caplog.text
+
+
+def test_what_is_wrong_can_be_read_while_it_lasts(server):
+    """A job that waits for its documents knows why it waits."""
+    server.behave = lambda *_: (401, None)
+    shipper = Shipper(server.url, max_age=0.01)
+    shipper.send(document(1))
+    assert not shipper.flush(0.5)
+    assert shipper.trouble.status_code == 401
+    assert shipper.stats().waiting == 1
+    server.behave = None
+    assert shipper.flush(30)
+    assert shipper.trouble is None
+    shipper.close()
+
+
+def test_waiting_for_what_was_sent_does_not_wait_for_company(server):
+    """A flush sends what is there, long before it would be sent by its age."""
+    shipper = Shipper(server.url, max_age=600)
+    for number in range(50):
+        shipper.send(document(number))
+    assert shipper.flush(30)
+    shipper.close()
+    assert predictions(server) == EVERYTHING
 
 
 EVERYTHING = {f"p{number}" for number in range(50)}

@@ -66,7 +66,7 @@ def test_parquet_rows_hold_what_an_event_can_hold(tmp_path):
 
 
 def test_nanoseconds_that_python_cannot_hold_are_rounded_and_not_refused(tmp_path):
-    """pandas writes such times."""
+    """Tables that pandas wrote hold such times."""
     stamps = pa.array([1_700_000_000_123_456_789], pa.int64()).cast(pa.timestamp("ns", "UTC"))
     pq.write_table(pa.table({"at": stamps}), tmp_path / "t.parquet")
     ((_, row),) = tables.rows(tmp_path / "t.parquet")

@@ -1,0 +1,200 @@
+"""What a field of an event may be: each check gives the value as it is stored, or says what is wrong with it."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, NoReturn
+
+MAX_ID_BYTES = 480
+"""The longest id: Elasticsearch takes 512 bytes, and an outcome's `_id` adds a digest to that of its prediction."""
+
+
+class EventError(ValueError):
+    """An event is not what it should be; the text names the field, what it got, and what is allowed."""
+
+
+def shown(value: Any) -> str:
+    """A value as text for people; it never raises, whatever the value is."""
+    try:
+        return str(value) if isinstance(value, Exception) else repr(value)
+    except Exception:  # noqa: BLE001 (a stranger's __repr__ may raise anything)
+        return f"<{type(value).__name__} that cannot be shown>"
+
+
+def uuid7(milliseconds: int | None = None, noise: bytes | None = None) -> str:
+    """A UUID whose first 48 bits are the time in milliseconds, so that an id tells when its prediction was made.
+
+    Source: RFC 9562, section 5.7, https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7.
+
+    Args:
+        milliseconds: The time since 1970; now by default.
+        noise: 10 bytes that tell ids of one millisecond apart; random by default.
+    """
+    moment = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds & (1 << 48) - 1
+    value = int.from_bytes(os.urandom(10) if noise is None else noise[:10]) | moment << 80
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def refuse(name: str, got: Any, allowed: str) -> NoReturn:
+    """Raise the error of a field.
+
+    Raises:
+        EventError: Always.
+    """
+    # A name may come from the event itself, and then hold what no encoding can write.
+    where = name.encode(errors="backslashreplace").decode()
+    msg = f"{where}: got {shown(got)}, allowed: {allowed}"
+    raise EventError(msg)
+
+
+def text(name: str, value: Any) -> str:
+    """A text that is not empty."""
+    if not isinstance(value, str) or not value:
+        refuse(name, value, "a text that is not empty")
+    return value
+
+
+def identity(value: Any, *, required: bool = False) -> str:
+    """The id of an event; a new one for None, unless it is required."""
+    if value is None and not required:
+        return uuid7()
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value or len(value.encode()) > MAX_ID_BYTES:
+        refuse("id", value, f"a text of 1 to {MAX_ID_BYTES} bytes")
+    return value
+
+
+def moment(value: Any) -> str:
+    """A time as ISO 8601 text in UTC; now for None."""
+    if value is None:
+        return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    try:
+        if isinstance(value, int | float):
+            value = datetime.fromtimestamp(value, UTC)
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if moment.tzinfo is not None:
+            precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+            return str(moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z"))
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        pass
+    refuse("timestamp", value, "a datetime or an ISO 8601 text, either with a time zone, or seconds since 1970")
+
+
+def duration(value: Any) -> int:
+    """Seconds as whole nanoseconds."""
+    seconds = value.total_seconds() if isinstance(value, timedelta) else number("duration", value)
+    if seconds < 0:
+        refuse("duration", value, "seconds, not below 0, or a timedelta")
+    return round(seconds * 1e9)
+
+
+def number(name: str, value: Any) -> float:
+    """A finite number."""
+    value = native(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        refuse(name, value, "a finite number")
+    return float(value)
+
+
+def probability(name: str, value: Any) -> float:
+    """A number from 0 to 1."""
+    value = native(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        refuse(name, value, "a probability, a number from 0 to 1")
+    return float(value)
+
+
+def label(name: str, value: Any) -> str:
+    """A class as text."""
+    value = native(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    return text(name, value)
+
+
+@lru_cache(maxsize=10_000)
+def name(where: str, name: Any) -> str:
+    """The name of a feature, a segment or a class, which becomes the name of a field."""
+    if not isinstance(name, str) or not name or "." in name or name != name.strip():
+        refuse(f"a name in {where}", name, "a text without dots, and without spaces at its ends")
+    return name
+
+
+def features(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Features by name, without the missing ones. The log call waits for this: the usual types go the short way."""
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        kind = type(value)
+        if kind is float:
+            if value - value != 0.0:  # NaN or infinite
+                if value != value:  # noqa: PLR0124 (NaN is what differs from itself)
+                    continue
+                refuse(f"features.{key}", value, "a finite number")
+        elif kind is not str and (value := _other_feature(key, value)) is None:
+            continue
+        found[name("features", key)] = value
+    return found
+
+
+def _other_feature(key: str, given: Any) -> Any:
+    if is_missing(given):
+        return None
+    value = native(given)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return value if -MAX_INTEGER <= value <= MAX_INTEGER else number(f"features.{key}", value)
+    if isinstance(value, float):
+        return None if math.isnan(value) else number(f"features.{key}", value)
+    if not isinstance(value, str):
+        refuse(f"features.{key}", value, "a number, a text, a truth value, or None for a missing one")
+    return value
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value says that there is none: None, NaN, and pandas' NA and NaT."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float) and math.isnan(value)
+
+
+def segments(segments: Mapping[str, Any]) -> dict[str, str]:
+    """Segments by name, without the missing ones."""
+    return {
+        name("segments", name): label(f"segments.{name}", value)
+        for name, value in segments.items()
+        if not is_missing(value)
+    }
+
+
+MAX_INTEGER = 2**53
+"""The largest integer that a double, and so Elasticsearch, holds exactly."""
+
+
+def native(value: Any) -> Any:
+    """The Python value of a NumPy or pandas scalar, without importing either."""
+    item = getattr(value, "item", None)
+    return item() if callable(item) and getattr(value, "ndim", 0) == 0 else value
+
+
+def labels(labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Whatever else was logged, as texts."""
+    return {"labels": {str(name): str(value) for name, value in labels.items()}} if labels else {}
+
+
+def error(error: BaseException | str) -> dict[str, str]:
+    """Why there is no answer."""
+    if isinstance(error, BaseException):
+        return {"type": type(error).__name__, "message": str(error) or type(error).__name__}
+    return {"message": text("error", error)}

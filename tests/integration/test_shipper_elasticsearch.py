@@ -1,0 +1,111 @@
+"""The logger and the shipper with a real Elasticsearch: exactly once, and nothing is lost without a word."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from elasticsearch import Elasticsearch
+
+from driftline.ingest import ModelLogger, Shipper, driftline_processors
+from driftline.ingest.events import Outcome, Prediction, Source
+
+
+def stored(client: Elasticsearch, stream: str) -> dict[str, dict[str, Any]]:
+    """The documents of a data stream by their `_id`."""
+    client.indices.refresh(index=stream)
+    hits = client.search(index=stream, size=1000)["hits"]["hits"]
+    return {hit["_id"]: hit["_source"] for hit in hits}
+
+
+def prediction(number: int, namespace: str, **fields: Any) -> dict[str, Any]:
+    """A prediction."""
+    source = Source(namespace=namespace)
+    return Prediction(model="m", task="regression", value=number, id=f"p{number}", **fields).to_document(source)
+
+
+def test_what_is_sent_twice_by_two_at_once_is_stored_once(client, elasticsearch_url, streams):
+    """Ids make a repeat a no-op, wherever it comes from."""
+    documents = [prediction(number, streams.namespace) for number in range(500)]
+    options = {"namespace": streams.namespace, "batch_size": 50, "max_age": 0.05, "block": True}
+    with Shipper(elasticsearch_url, **options) as one, Shipper(elasticsearch_url, **options) as other:
+        for document in documents:
+            assert one.send(document)
+            assert other.send(document)
+        assert one.flush(60)
+        assert other.flush(60)
+        first, second = one.stats(), other.stats()
+    assert first.sent + second.sent == first.duplicates + second.duplicates == 500
+    assert stored(client, streams.predictions).keys() == {f"p{number}" for number in range(500)}
+
+
+def test_an_outcome_and_its_correction_are_two_documents(client, elasticsearch_url, streams):
+    """The same report again is not a third one."""
+    at = datetime(2024, 5, 1, tzinfo=UTC)
+    with Shipper(elasticsearch_url, namespace=streams.namespace, max_age=0.05) as shipper:
+        for label in ("late", "on_time", "late"):
+            shipper.send(Outcome(id="p1", label=label, timestamp=at).to_document(Source(namespace=streams.namespace)))
+        assert shipper.flush(60)
+        assert (shipper.stats().sent, shipper.stats().duplicates) == (2, 1)
+    found = stored(client, streams.outcomes)
+    assert sorted(document["outcome"]["label"] for document in found.values()) == ["late", "on_time"]
+    assert all(document["event"]["ingested"] for document in found.values())
+
+
+def test_what_elasticsearch_refuses_is_kept_whole_with_its_reason(client, elasticsearch_url, streams):
+    """The rest of the batch is stored; the dead letter is one, also when the event is sent again."""
+    poisoned = prediction(1, streams.namespace) | {"prediction": {"value": "not a number"}}
+    with Shipper(elasticsearch_url, namespace=streams.namespace, max_age=0.05) as shipper:
+        for document in (prediction(0, streams.namespace), poisoned, prediction(2, streams.namespace), poisoned):
+            shipper.send(document)
+        assert shipper.flush(60)
+        stats = shipper.stats()
+    assert (stats.sent, stats.dead, stats.lost) == (2, 2, 0)
+    assert stored(client, streams.predictions).keys() == {"p0", "p2"}
+    (letter,) = stored(client, streams.deadletter).values()
+    assert json.loads(letter["event"]["original"]) == poisoned
+    assert "prediction.value" in letter["event"]["reason"]
+    assert letter["error"]["type"] == "document_parsing_exception"
+
+
+def test_from_the_log_call_to_the_document(client, elasticsearch_url, streams):
+    """A service logs a prediction, its outcome and a change, and one event that is wrong: all of them can be found."""
+    with Shipper(elasticsearch_url, namespace=streams.namespace, max_age=0.05) as shipper:
+        log = structlog.wrap_logger(
+            structlog.testing.CapturingLogger(),
+            processors=driftline_processors("api", namespace=streams.namespace, shipper=shipper),
+        )
+        model = ModelLogger("delay", "binary", "2", log)
+        identity = model.prediction(score=0.75, label="late", features={"temp": -3.5, "carrier": "UA", "gust": None})
+        model.outcome(identity, label="on_time")
+        model.change("model-deployed", "version 2")
+        model.prediction(score=math.nan, features={"temp": 1.0})
+        assert shipper.flush(60)
+    (found,) = stored(client, streams.predictions).values()
+    assert found["features"] == {"temp": -3.5, "carrier": "UA"}
+    assert found["event"]["id"] == identity
+    (outcome,) = stored(client, streams.outcomes).values()
+    assert (outcome["event"]["id"], outcome["outcome"]) == (identity, {"label": "on_time", "status": "pending"})
+    (change,) = stored(client, streams.changes).values()
+    assert change["event"]["action"] == "model-deployed"
+    (letter,) = stored(client, streams.deadletter).values()
+    assert letter["event"]["reason"].startswith("score: got nan, allowed")
+    assert json.loads(letter["event"]["original"])["features"] == {"temp": 1.0}
+
+
+def test_a_feature_that_changes_its_type_is_kept(client, elasticsearch_url, streams):
+    """Text today and a number tomorrow, or the other way round: both predictions are stored as they were sent."""
+    sent = [
+        prediction(0, streams.namespace, features={"a": "low", "b": 1}),
+        prediction(1, streams.namespace, features={"a": 3, "b": "high"}),
+    ]
+    with Shipper(elasticsearch_url, namespace=streams.namespace, max_age=0.05) as shipper:
+        for document in sent:
+            shipper.send(document)
+        assert shipper.flush(60)
+        assert shipper.stats().sent == 2
+    found = stored(client, streams.predictions)
+    assert [found[f"p{number}"]["features"] for number in (0, 1)] == [{"a": "low", "b": 1}, {"a": 3, "b": "high"}]

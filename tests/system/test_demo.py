@@ -1,0 +1,104 @@
+"""The demo, on the first days of the year, as a process of its own: killed, run again, and run once more."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from demo import data, story
+from elasticsearch import helpers
+
+from driftline.cli import main
+
+ROOT = Path(__file__).parents[2]
+UNTIL = datetime(2013, 1, 15, tzinfo=UTC)
+
+
+@pytest.fixture
+def demo(elasticsearch_url, namespace):
+    """Start the demo in this test's namespace; no process outlives the test."""
+    started = []
+
+    def start():
+        command = [sys.executable, "-m", "demo", "--until", f"{UNTIL:%Y-%m-%d}", "--namespace", namespace]
+        environment = os.environ | {"ELASTICSEARCH_URL": elasticsearch_url}
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def stored(client):
+    """The prediction ids in a stream, as often as they are there."""
+
+    def read(stream):
+        client.indices.refresh(index=stream, ignore_unavailable=True)
+        hits = helpers.scan(client, index=stream, query={"_source": ["event.id"]}, ignore_unavailable=True, size=5_000)
+        return sorted(hit["_source"]["event"]["id"] for hit in hits)
+
+    return read
+
+
+def finish(process):
+    """What it printed, once it has ended well."""
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+def test_a_killed_demo_run_again_holds_every_event_once(demo, stored, client, streams):
+    """SIGKILL in the middle of logging: the next run adds what is missing, once; a third adds nothing."""
+    flights = data.between(data.flights(), datetime(2013, 1, 1, tzinfo=UTC), UNTIL)
+    predicted, arrived = sorted(flights["id"]), sorted(flights["id"][flights["arrived"].notna()])
+
+    first = demo()
+    while not _visible(client, streams.predictions):
+        assert first.poll() is None, first.communicate()[0]
+        time.sleep(0.02)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert 0 < len(stored(streams.predictions)) < len(predicted), "it was not killed in the middle"
+
+    told = finish(demo())
+    assert stored(streams.predictions) == predicted
+    assert stored(streams.outcomes) == arrived
+    assert stored(streams.deadletter) == []
+    assert f"{len(predicted):,} predictions, {len(arrived):,} outcomes" in told
+
+    metrics = client.count(index=streams.metrics)["count"]
+    again = finish(demo())
+    assert stored(streams.predictions) == predicted
+    assert stored(streams.outcomes) == arrived
+    assert client.count(index=streams.metrics)["count"] == metrics
+    assert again.split("How good")[1] == told.split("How good")[1]
+    _commands_run(streams.namespace)
+
+
+def _visible(client, stream):
+    # A stream that has just been made has no shard to ask yet.
+    quietly = client.options(ignore_status=(404, 503), max_retries=0)
+    quietly.indices.refresh(index=stream)
+    return quietly.count(index=stream).get("count", 0)
+
+
+def _commands_run(namespace):
+    """Each command that the story ends with runs as it stands."""
+    for command, _ in story.commands(namespace):
+        program, *arguments = shlex.split(command)
+        result = CliRunner().invoke(main, arguments)
+        assert (program, result.exit_code) == ("driftline", 0), f"{command}: {result.output}"
