@@ -1,6 +1,7 @@
 """The light client: what a service that logs predictions imports."""
 
-from .events import Change, EventError, Outcome, Prediction, Source, Task, uuid7
+from .checks import EventError, uuid7
+from .events import Change, Outcome, Prediction, Source, Task
 from .logger import DriftlineProcessor, ModelLogger, configure, driftline_processors, render_json
 from .shipper import Shipper, Stats
 from .streams import Streams

@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 MAX_ID_BYTES = 480
 """The longest id: Elasticsearch takes 512 bytes, and an outcome's `_id` adds a digest to that of its prediction."""
+MAX_INTEGER = 2**53
+"""The largest integer that a double, and so Elasticsearch, holds exactly."""
 
 
 class EventError(ValueError):
@@ -21,26 +23,21 @@ class EventError(ValueError):
 def shown(value: Any) -> str:
     """A value as text for people; it never raises, whatever the value is."""
     try:
-        return str(value) if isinstance(value, Exception) else repr(value)
+        return str(value) if isinstance(value, BaseException) else repr(value)
     except Exception:  # noqa: BLE001 (a stranger's __repr__ may raise anything)
         return f"<{type(value).__name__} that cannot be shown>"
 
 
-def uuid7(milliseconds: int | None = None, noise: bytes | None = None) -> str:
+def uuid7() -> str:
     """A UUID whose first 48 bits are the time in milliseconds, so that an id tells when its prediction was made.
 
     Source: RFC 9562, section 5.7, https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7.
-
-    Args:
-        milliseconds: The time since 1970; now by default.
-        noise: 10 bytes that tell ids of one millisecond apart; random by default.
     """
-    moment = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds & (1 << 48) - 1
-    value = int.from_bytes(os.urandom(10) if noise is None else noise[:10]) | moment << 80
+    value = int.from_bytes(os.urandom(10)) | (time.time_ns() // 1_000_000) << 80
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def refuse(name: str, got: Any, allowed: str) -> NoReturn:
@@ -78,12 +75,12 @@ def moment(value: Any) -> str:
     if value is None:
         return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     try:
-        if isinstance(value, int | float):
+        if isinstance(value, int | float) and not isinstance(value, bool):
             value = datetime.fromtimestamp(value, UTC)
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-        if moment.tzinfo is not None:
-            precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
-            return str(moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z"))
+        found = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if found.tzinfo is not None:
+            precision = "microseconds" if found.microsecond % 1000 else "milliseconds"
+            return str(found.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z"))
     except (AttributeError, TypeError, ValueError, OverflowError):
         pass
     refuse("timestamp", value, "a datetime or an ISO 8601 text, either with a time zone, or seconds since 1970")
@@ -124,11 +121,11 @@ def label(name: str, value: Any) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def name(where: str, name: Any) -> str:
+def name(where: str, given: Any) -> str:
     """The name of a feature, a segment or a class, which becomes the name of a field."""
-    if not isinstance(name, str) or not name or "." in name or name != name.strip():
-        refuse(f"a name in {where}", name, "a text without dots, and without spaces at its ends")
-    return name
+    if not isinstance(given, str) or not given or "." in given or given != given.strip():
+        refuse(f"a name in {where}", given, "a text without dots, and without spaces at its ends")
+    return given
 
 
 def features(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,17 +166,11 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def segments(segments: Mapping[str, Any]) -> dict[str, str]:
+def segments(given: Mapping[str, Any]) -> dict[str, str]:
     """Segments by name, without the missing ones."""
     return {
-        name("segments", name): label(f"segments.{name}", value)
-        for name, value in segments.items()
-        if not is_missing(value)
+        name("segments", key): label(f"segments.{key}", value) for key, value in given.items() if not is_missing(value)
     }
-
-
-MAX_INTEGER = 2**53
-"""The largest integer that a double, and so Elasticsearch, holds exactly."""
 
 
 def native(value: Any) -> Any:
@@ -188,13 +179,13 @@ def native(value: Any) -> Any:
     return item() if callable(item) and getattr(value, "ndim", 0) == 0 else value
 
 
-def labels(labels: Mapping[str, Any]) -> dict[str, Any]:
+def labels(given: Mapping[str, Any]) -> dict[str, Any]:
     """Whatever else was logged, as texts."""
-    return {"labels": {str(name): str(value) for name, value in labels.items()}} if labels else {}
+    return {"labels": {str(key): str(value) for key, value in given.items()}} if given else {}
 
 
-def error(error: BaseException | str) -> dict[str, str]:
+def error(given: BaseException | str) -> dict[str, str]:
     """Why there is no answer."""
-    if isinstance(error, BaseException):
-        return {"type": type(error).__name__, "message": str(error) or type(error).__name__}
-    return {"message": text("error", error)}
+    if isinstance(given, BaseException):
+        return {"type": type(given).__name__, "message": shown(given) or type(given).__name__}
+    return {"message": text("error", given)}

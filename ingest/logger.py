@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, MutableMapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
-from .events import TIMESTAMP, Change, EventError, Outcome, Prediction, Source, Task, dead_letter, shown, uuid7
+from .checks import EventError, shown, uuid7
+from .events import TIMESTAMP, Change, Outcome, Prediction, Source, Task, dead_letter
 from .shipper import Shipper
 from .streams import Streams
 
@@ -30,7 +31,9 @@ EVENTS: Mapping[str, type[Prediction | Outcome | Change]] = {
     "change": Change,
 }
 _FIELDS = {name: frozenset(f.name for f in dataclasses.fields(kind)) - {"labels"} for name, kind in EVENTS.items()}
-_STRUCTLOG = frozenset({"event", "level", "logger", "logger_name", "stack_info", "exc_info", "exception"})
+_STRUCTLOG = frozenset(
+    {"event", "level", "logger", "logger_name", "stack_info", "exc_info", "exception", "_record", "_from_structlog"}
+)
 """Keys that structlog's own processors add: about the log line, not about the prediction."""
 
 
@@ -73,6 +76,9 @@ class DriftlineProcessor:
         for key, value in event_dict.items():
             if key == "model_version":
                 fields["version"] = value
+            elif key == TIMESTAMP:
+                # structlog's TimeStamper, when it comes first, has put the time of the call over `timestamp`.
+                fields["timestamp"] = value
             elif key in known:
                 fields.setdefault(key, value)
             elif key == "labels" and isinstance(value, Mapping):
@@ -134,12 +140,16 @@ def driftline_processors(
 
 
 def render_json(logger: Any, method: str, event_dict: MutableMapping[str, Any]) -> str:
-    """One line of JSON: a document as it is, any other event with its text as `message`."""
+    """One line of JSON: a document as it is, any other event with its time, level and text as ECS names them."""
     del logger, method
     if TIMESTAMP not in event_dict and "event" in event_dict:
-        event_dict = {"message": event_dict.pop("event"), **event_dict}
+        others = dict(event_dict)
+        line: dict[str, Any] = {TIMESTAMP: others.pop("timestamp", None) or datetime.now(UTC)}
+        if "level" in others:
+            line["log"] = {"level": others.pop("level")}
+        event_dict = {**line, "message": others.pop("event"), **others}
     try:
-        return orjson.dumps(event_dict, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return orjson.dumps(event_dict, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z).decode()
     except TypeError:
         return json.dumps(event_dict, default=repr)
 
@@ -229,8 +239,8 @@ class ModelLogger:
             features=features or {},
             segments=segments or {},
             duration=duration,
-            timestamp=timestamp,
             error=error,
+            **_at(timestamp),
             **labels,
         )
         return identity
@@ -245,7 +255,8 @@ class ModelLogger:
         **labels: Any,
     ) -> None:
         """Log what came true of a prediction; see `Outcome` for the arguments."""
-        self._log.info("outcome", model=self._name, id=id, label=label, value=value, timestamp=timestamp, **labels)
+        fields = {"model": self._name, "id": id, "label": label, "value": value}
+        self._log.info("outcome", **fields, **_at(timestamp), **labels)
 
     def change(
         self,
@@ -264,6 +275,10 @@ class ModelLogger:
             model=self._name,
             model_version=self._version,
             id=id,
-            timestamp=timestamp,
+            **_at(timestamp),
             **labels,
         )
+
+
+def _at(timestamp: datetime | str | float | None) -> dict[str, Any]:
+    return {} if timestamp is None else {TIMESTAMP: timestamp}

@@ -7,7 +7,7 @@ import re
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
-from ..events import EventError
+from ..checks import EventError
 
 
 def number(name: str, value: Any) -> Any:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..checks import EventError
 from ..client import explain
-from ..events import EventError, Outcome, Prediction, Source, dead_letter
+from ..events import Outcome, Prediction, Source, dead_letter
 from ..shipper import Shipper
 from . import tables
 from .mapping import MappingError, TableMapping, check_columns

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
-from ..events import EventError, Outcome, Prediction
+from ..checks import EventError
+from ..events import Outcome, Prediction
 from . import cells
 
 PREDICTION_FIELDS = ("model", "version", "task", "label", "score", "value", "duration", "trace_id")

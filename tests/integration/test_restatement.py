@@ -12,6 +12,7 @@ from synthetic import EPOCH, documents, sample
 from driftline.analyzers import monitors, pipeline
 from driftline.analyzers.cluster import Cluster
 from driftline.analyzers.outcomes import Joined
+from driftline.analyzers.profiles import history
 from driftline.analyzers.windows import iso
 from driftline.ingest.events import Outcome, Source, Task
 
@@ -248,3 +249,13 @@ def test_one_window_is_one_search_and_one_bulk_write(found, ship, cluster, strea
 def parsed(text: str, cluster: Cluster):
     """The configuration in this test's namespace."""
     return monitors.parse(text, namespace=cluster.streams.namespace)
+
+
+def test_where_the_bucket_limit_asks_for_it_segments_are_counted_in_parts(
+    at_once, found, ship, analyze, metrics, monkeypatch
+):
+    """Counted in several searches, the metrics are the same."""
+    monkeypatch.setattr(history, "MAX_BUCKETS", 5_000)
+    ship(renamed(documents(found, "default")))
+    analyze(STEPS)
+    assert_same(final(metrics("steps")), at_once)

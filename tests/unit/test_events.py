@@ -13,17 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.ingest.events import (
-    MAX_ID_BYTES,
-    Change,
-    EventError,
-    Outcome,
-    Prediction,
-    Source,
-    dead_letter,
-    document_id,
-    uuid7,
-)
+from driftline.ingest.checks import MAX_ID_BYTES, EventError, uuid7
+from driftline.ingest.events import Change, Outcome, Prediction, Source, dead_letter, document_id
 from driftline.ingest.streams import Streams
 
 SOURCE = Source("api", "2.1", "production", "shop")

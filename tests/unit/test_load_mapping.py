@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from driftline.ingest.events import EventError, Outcome, Prediction
+from driftline.ingest.checks import EventError
+from driftline.ingest.events import Outcome, Prediction
 from driftline.ingest.sources import mapping
 from driftline.ingest.sources.mapping import MappingError, TableMapping
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import json
 import math
+from datetime import datetime
 from typing import Any
 
+import numpy as np
 import orjson
+import pandas as pd
 import pytest
 import structlog
 
@@ -132,6 +135,80 @@ def test_a_broken_shipper_does_not_break_the_service(output):
     assert '"p"' in line["original"]
 
 
+class Unshowable:
+    """A stranger that cannot even be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+    __str__ = __repr__
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"features": {"x": Unshowable()}},
+        {"features": {"\ud800.": 1}},
+        {"id": "\ud800"},
+        {"tenant": Unshowable()},
+        {"score": 10**400},
+        {"labels": {Unshowable(): 1}},
+        {"error": Unshowable()},
+        {"duration": 1e300},
+        {"@timestamp": True},
+        {"segments": 5},
+    ],
+)
+@pytest.mark.parametrize("shipped", [True, False])
+def test_nothing_that_is_logged_breaks_the_service(output, fields, shipped):
+    """Not even values that cannot be shown, compared, or written in any encoding."""
+    recorder = Recorder()
+    log = logger(output, shipper=recorder if shipped else None)
+    log.info("prediction", **{"model": "m", "task": "binary", "score": 0.5} | fields)
+    (line,) = lines(output)
+    assert "driftline: prediction rejected: " in line["message"]
+
+
+@pytest.mark.parametrize("event", [["a", "list"], None, 7, {"prediction"}])
+def test_an_event_that_is_no_text_passes(output, event):
+    """Whatever a service logs, it is not ours to judge."""
+    logger(output).info(event, status=1)
+    assert lines(output)[0]["status"] == 1
+
+
+def test_a_line_of_another_kind_has_time_and_level_where_ecs_has_them(output):
+    """So that the same index can take it."""
+    logger(output).warning("slow", seconds=3)
+    (line,) = lines(output)
+    assert datetime.fromisoformat(line.pop("@timestamp")).tzinfo is not None
+    assert line == {"message": "slow", "log": {"level": "warning"}, "seconds": 3}
+
+
+def test_a_segment_that_is_missing_is_left_out(output):
+    """As a missing feature is, in whichever way Python, NumPy and pandas say so."""
+    gone = {"a": None, "b": math.nan, "c": np.nan, "d": pd.NA, "e": pd.NaT}
+    logger(output).info("prediction", model="m", task="binary", score=0.5, features=gone | {"x": 1}, segments=gone)
+    (line,) = lines(output)
+    assert (line["features"], line["segments"]) == ({"x": 1}, {})
+
+
+def test_the_model_s_version_does_not_hang_on_the_order_of_keys(output):
+    """`model_version` wins over a `version` that may be the service's."""
+    log = logger(output)
+    log.info("prediction", version="9", model_version="1", model="m", task="binary", score=0.5)
+    log.info("prediction", model_version="1", version="9", model="m", task="binary", score=0.5)
+    assert [line["model"]["version"] for line in lines(output)] == ["1", "1"]
+
+
+def test_the_time_that_a_caller_gives_outlives_a_time_stamper(output):
+    """The set-up of these tests has one before Driftline, which overwrites `timestamp`."""
+    model = ModelLogger("m", "binary", "2", logger(output))
+    model.prediction(score=0.25, timestamp="2024-05-01T00:00:00Z")
+    model.outcome("p", label="no", timestamp="2024-05-02T00:00:00Z")
+    model.change("model-deployed", timestamp="2024-05-03T00:00:00Z")
+    assert [line["@timestamp"] for line in lines(output)] == [f"2024-05-0{day}T00:00:00.000Z" for day in (1, 2, 3)]
+
+
 def test_the_typed_helper_logs_the_same_events(output):
     """A model's logger fills in the model, and gives the prediction's id for its outcome."""
     model = ModelLogger("m", "binary", "2", logger(output))
@@ -154,7 +231,7 @@ def test_configure_writes_json_lines_to_a_file(tmp_path):
         log = structlog.get_logger()
         log.info("prediction", model="m", task="binary", score=0.5)
         try:
-            1 / 0
+            1 / 0  # noqa: B018 (it raises)
         except ZeroDivisionError:
             log.exception("failed")
     finally:

@@ -1,0 +1,101 @@
+"""The documentation says what is so: its commands run, its code runs, and nothing is left out."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from driftline.analyzers import monitors
+from driftline.cli import COMMANDS, main
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+# These start and stop a server or fetch packages; tests of their own run them.
+ELSEWHERE = ("driftline up", "driftline down", "pip install", "make ")
+
+
+@pytest.mark.usefixtures("client")
+def test_the_tour_runs(tmp_path, elasticsearch_url, namespace):
+    """Every block of the README's tour, in its order, as a reader would run it."""
+    environment = os.environ | {"ELASTICSEARCH_URL": elasticsearch_url, "PATH": path_with_driftline()}
+    said = []
+    for language, block in BLOCK.findall((ROOT / "README.md").read_text()):
+        text = block.replace('"tour"', f'"{namespace}"').replace("namespace tour", f"namespace {namespace}")
+        if language == "python":
+            said.append(run([sys.executable, "-c", text], tmp_path, environment))
+        elif language == "sh":
+            lines = (line for line in text.splitlines() if not line.startswith(ELSEWHERE))
+            said.extend(run(shlex.split(line), tmp_path, environment) for line in lines)
+    output = "\n".join(said)
+    assert "5,000 joined, 0 waiting" in output
+    alerts = next(text for text in said if text.startswith("status\t"))
+    assert "critical" in alerts
+    assert "psi\tamount" in alerts
+    assert re.search(r"roc_auc\t.*\tcritical", output)
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """Run a command that must succeed."""
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def path_with_driftline() -> str:
+    """The search path, with this environment's commands first."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    """Every relative link is to a file that is there."""
+    for target in LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_in_the_docs_exist(page):
+    """Every `driftline` command and option that a page shows is one that there is."""
+    for language, block in BLOCK.findall(page.read_text()):
+        for line in block.replace("\\\n", " ").splitlines() if language == "sh" else ():
+            if not line.startswith("driftline "):
+                continue
+            name, *arguments = shlex.split(line, comments=True)[1:]
+            helped = CliRunner().invoke(main, [name, "--help"])
+            assert helped.exit_code == 0, line
+            for option in (argument.partition("=")[0] for argument in arguments if argument.startswith("--")):
+                assert option in helped.output, line
+
+
+def test_every_command_is_explained():
+    """Each command has help that says what it does, and one line in the list of all."""
+    listing = CliRunner().invoke(main, ["--help"]).output
+    for name in COMMANDS:
+        helped = CliRunner().invoke(main, [name, "--help"])
+        assert helped.exit_code == 0
+        assert len(helped.output) > 200, name
+        assert f"  {name} " in listing
+
+
+def test_the_page_about_monitors_shows_a_valid_file():
+    """The example of the reference page is read without complaint, and shows every key."""
+    ((_, text), *_) = [b for b in BLOCK.findall((ROOT / "docs/reference/monitors.md").read_text()) if b[0] == "yaml"]
+    (model,) = monitors.parse(text).models
+    assert model.name == "arrival-delay"
+    assert set(yaml.safe_load(text)["models"][0]) == monitors._KEYS
+
+
+def test_the_demo_is_configured_by_a_valid_file():
+    """What the demo monitors is in a file that anyone can read."""
+    (model,) = monitors.load(ROOT / "demo" / "monitors.yml").models
+    assert model.name == "arrival-delay"
