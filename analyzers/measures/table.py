@@ -12,7 +12,7 @@ HEAD = """\
 
 Made from the table in `analyzers/measures/`; `make docs` writes it anew. Names are those of `monitors.yml` and of
 `metric.name`. *Floor*: from which effect on a measurement is worth a warning / critical, if it is also significant.
-*n*: fewer samples give `insufficient_data`. Those marked with a dot are computed when `monitors.yml` names no measures."""
+*n*: fewer samples give `insufficient_data`. A dot: computed when `monitors.yml` names no measures."""
 _FORMS = {
     (Compare.VALUE, Direction.HIGHER): "above {}",
     (Compare.VALUE, Direction.LOWER): "below {}",

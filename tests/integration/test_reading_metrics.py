@@ -187,7 +187,7 @@ def closed_cluster():
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = answer  # noqa: N815 (the names that http.server calls)
+        do_GET = do_POST = answer
 
         def log_message(self, *_):
             pass

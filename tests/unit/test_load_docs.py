@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
-
-import structlog
+from typing import Any
 
 from driftline.ingest.sources import mapping
 
@@ -20,16 +21,12 @@ def blocks(page: str, language: str) -> list[str]:
     )
 
 
-def test_the_page_on_logging_runs(tmp_path, monkeypatch, capsys):
-    """Every block of Python, in the order of the page; what it logs are documents, and none is rejected."""
-    monkeypatch.chdir(tmp_path)
-    try:
-        for block in blocks("log-predictions.md", "python"):
-            structlog.reset_defaults()
-            exec(compile(block, "log-predictions.md", "exec"), {})
-    finally:
-        structlog.reset_defaults()
-    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+def test_the_page_on_logging_runs(tmp_path):
+    """Every block of Python; what it logs are documents, and none is rejected."""
+    printed: list[dict[str, Any]] = []
+    for block in blocks("log-predictions.md", "python"):
+        done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=True)
+        printed += map(json.loads, done.stdout.splitlines())
     filed = [json.loads(line) for line in (tmp_path / "predictions.jsonl").read_text().splitlines()]
     kinds = ["driftline.predictions", "driftline.outcomes", "driftline.changes"]
     for lines in (printed, filed):
