@@ -7,9 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import pandas as pd
 import structlog
-from elasticsearch import Elasticsearch
 from rich.console import Console
 
 from driftline.analyzers import monitors, pipeline, setup
@@ -38,11 +36,14 @@ def main(namespace: str | None, since: datetime, until: datetime) -> None:
         console.print("[bold]1. Train[/] on the flights of January and February 2013, known to be late or not")
         frame = data.flights()
         trained = model.train(frame)
-        flights = data.between(frame, since, until)
+        chosen = data.between(frame, since, until)
         console.print(
-            f"[bold]2. Serve[/] {len(flights):,} flights: each is predicted, and its arrival logged when it lands"
+            f"[bold]2. Serve[/] {len(chosen):,} flights: each is predicted, and its arrival logged when it lands"
         )
-        if not _serve(client, configuration.streams.namespace, trained, flights):
+        stats = service.serve(client, configuration.streams.namespace, trained, frame, chosen)
+        structlog.reset_defaults()
+        if stats.dead or stats.lost or stats.dropped:
+            click.echo(f"driftline: not everything was stored: {stats}", err=True)
             sys.exit(1)
         console.print("[bold]3. Analyse[/] day by day, week by week, month by month")
         cluster = Cluster(client, configuration.streams)
@@ -50,15 +51,6 @@ def main(namespace: str | None, since: datetime, until: datetime) -> None:
             pipeline.analyze(cluster, configuration, datetime.now(UTC), progress=report)
         console.print()
         story.tell(cluster, console)
-
-
-def _serve(client: Elasticsearch, namespace: str, trained: model.Trained, flights: pd.DataFrame) -> bool:
-    stats = service.serve(client, None, namespace, trained, flights)
-    structlog.reset_defaults()
-    if stats.dead or stats.lost or stats.dropped:
-        click.echo(f"driftline: not everything was stored: {stats}", err=True)
-        return False
-    return True
 
 
 if __name__ == "__main__":

@@ -19,18 +19,18 @@ LATE, ON_TIME = "late", "on_time"
 DAY = "%Y-%m-%d"
 
 
-def serve(client: Elasticsearch, url: str | None, namespace: str, model: Trained, frame: pd.DataFrame) -> Stats:
-    """Log the predictions and outcomes of these flights in the order in which they happened.
+def serve(client: Elasticsearch, namespace: str, model: Trained, every: pd.DataFrame, chosen: pd.DataFrame) -> Stats:
+    """Log the predictions and outcomes of the chosen flights in the order in which they happened.
 
     Every event has an id of its own, so that a run after a crash stores nothing twice; days that the cluster holds
     completely are passed over.
     """
-    with Shipper(url, namespace=namespace, block=True) as shipper:
+    with Shipper(namespace=namespace, block=True) as shipper:
         configure(service="flights", environment="demo", namespace=namespace, shipper=shipper)
         logger = ModelLogger(NAME, "binary", VERSION)
-        if (frame["scheduled"] >= TRAINED_UNTIL).any():
+        if (chosen["scheduled"] >= TRAINED_UNTIL).any():
             _deploy(logger)
-        days = list(_missing_days(client, Streams(namespace), frame))
+        days = list(_missing_days(client, Streams(namespace), every, chosen))
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         with Progress(*columns) as progress:
             task = progress.add_task("logging predictions and outcomes", total=len(days))
@@ -52,17 +52,21 @@ def _deploy(logger: ModelLogger) -> None:
 
 
 def _missing_days(
-    client: Elasticsearch, streams: Streams, frame: pd.DataFrame
+    client: Elasticsearch, streams: Streams, every: pd.DataFrame, chosen: pd.DataFrame
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """The flights that depart and those that arrive, on each day that the cluster does not hold completely."""
-    departures = dict(list(frame.groupby(frame["scheduled"].dt.strftime(DAY))))
-    arrived = frame[frame["arrived"].notna()]
-    arrivals = dict(list(arrived.groupby(arrived["arrived"].dt.strftime(DAY))))
-    predicted, known = (_per_day(client, index) for index in (streams.predictions, streams.outcomes))
+    """The chosen flights that depart and those that arrive, on each day that the cluster does not hold completely."""
+    departures, arrivals = _by_day(chosen, "scheduled"), _by_day(chosen, "arrived")
+    # Only this service writes here, so a day of which as many events are held as there are is held whole.
+    held = _per_day(client, streams.predictions), _per_day(client, streams.outcomes)
+    whole = [every[when].dt.strftime(DAY).value_counts() for when in ("scheduled", "arrived")]
     for day in sorted(departures | arrivals):
-        leaving, landing = departures.get(day, frame[:0]), arrivals.get(day, frame[:0])
-        if len(leaving) != predicted.get(day, 0) or len(landing) != known.get(day, 0):
-            yield leaving, landing
+        if any(found.get(day, 0) != all_of_it.get(day, 0) for found, all_of_it in zip(held, whole, strict=True)):
+            yield departures.get(day, chosen[:0]), arrivals.get(day, chosen[:0])
+
+
+def _by_day(frame: pd.DataFrame, when: str) -> dict[str, pd.DataFrame]:
+    known = frame[frame[when].notna()]
+    return dict(list(known.groupby(known[when].dt.strftime(DAY))))
 
 
 def _per_day(client: Elasticsearch, index: str) -> dict[str, int]:

@@ -263,7 +263,7 @@ class Change:
 
 
 def dead_letter(original: Any, reason: str, kind: str, source: Source) -> dict[str, Any]:
-    """The document of an event that could not be stored: whole, with the reason."""
+    """The document of an event that could not be stored: whole, with the reason, and whose it is where that is told."""
     text = _as_text(original)
     identity = hashlib.sha256(f"{reason}\x1f{text}".encode(errors="backslashreplace")).hexdigest()[:32]
     event = {
@@ -273,7 +273,25 @@ def dead_letter(original: Any, reason: str, kind: str, source: Source) -> dict[s
         "reason": reason,
         "original": text,
     }
-    return _envelope(None, Dataset.DEADLETTER, event, source) | {"error": {"type": kind, "message": reason}}
+    letter = _envelope(None, Dataset.DEADLETTER, event, source) | {"error": {"type": kind, "message": reason}}
+    return letter | _of_whom(original)
+
+
+def _of_whom(original: Any) -> dict[str, Any]:
+    """The model and the service of an event that may be anything."""
+    found = original if isinstance(original, Mapping) else {}
+    model, service = found.get("model"), found.get("service")
+    whose = {
+        "model": {"name": model.get("name") if isinstance(model, Mapping) else model},
+        "service": {name: service.get(name) for name in ("name", "version", "environment")}
+        if isinstance(service, Mapping)
+        else {},
+    }
+    told = {
+        name: {key: value for key, value in values.items() if isinstance(value, str) and value.isprintable()}
+        for name, values in whose.items()
+    }
+    return {name: values for name, values in told.items() if values}
 
 
 def _as_text(original: Any) -> str:

@@ -119,7 +119,7 @@ def driftline_processors(
     *,
     version: str | None = None,
     environment: str | None = None,
-    namespace: str = "default",
+    namespace: str | None = None,
     shipper: Shipper | None = None,
     echo: bool = False,
 ) -> list[Processor]:
@@ -129,14 +129,20 @@ def driftline_processors(
         service: Name of the service, `service.name`.
         version: Version of the service.
         environment: Such as `production`.
-        namespace: Namespace of the data streams.
+        namespace: Namespace of the data streams; that of the shipper, else `default`.
         shipper: Sends documents to Elasticsearch; without one they stay in the log, for any shipper to carry.
         echo: Whether what was handed to the shipper is logged as well.
 
     Raises:
-        ValueError: The namespace is not allowed.
+        ValueError: The namespace is not allowed, or not the shipper's.
     """
-    return [DriftlineProcessor(Source(service, version, environment, namespace), shipper, echo=echo)]
+    # Whatever has a `send` may stand in for a shipper, and need not know a namespace.
+    streams: Streams | None = getattr(shipper, "streams", None)
+    chosen = namespace or (streams.namespace if streams else "default")
+    if streams and streams.namespace != chosen:
+        msg = f"namespace: got {chosen!r}, allowed: that of the shipper, {streams.namespace!r}"
+        raise ValueError(msg)
+    return [DriftlineProcessor(Source(service, version, environment, chosen), shipper, echo=echo)]
 
 
 def render_json(logger: Any, method: str, event_dict: MutableMapping[str, Any]) -> str:
@@ -159,7 +165,7 @@ def configure(
     *,
     version: str | None = None,
     environment: str | None = None,
-    namespace: str = "default",
+    namespace: str | None = None,
     file: str | Path | None = None,
     shipper: Shipper | None = None,
 ) -> None:
@@ -169,7 +175,7 @@ def configure(
         service: Name of the service.
         version: Version of the service.
         environment: Such as `production`.
-        namespace: Namespace of the data streams.
+        namespace: Namespace of the data streams; that of the shipper, else `default`.
         file: A file to append to, instead of standard output.
         shipper: Sends predictions, outcomes and changes to Elasticsearch instead of writing them.
     """

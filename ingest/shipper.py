@@ -12,7 +12,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
@@ -73,6 +73,7 @@ class Stats:
 class _Item:
     action: bytes
     source: bytes
+    letter: bool = False
 
     @property
     def size(self) -> int:
@@ -125,7 +126,6 @@ class Shipper:
         self._block = block
         self._reset()
         reference = weakref.ref(self)
-        atexit.register(_close, reference)
         os.register_at_fork(after_in_child=lambda: _after_fork(reference))
 
     def _reset(self) -> None:
@@ -231,6 +231,8 @@ class Shipper:
             if self._threads or self._closing.is_set():
                 return
             self._client = self._connect()
+            # Only now, after the client: what is registered last runs first, and the client's connections end at exit.
+            atexit.register(_close, weakref.ref(self))
             self._threads = [
                 threading.Thread(target=self._work, name=f"driftline-shipper-{number}", daemon=True)
                 for number in range(self._limits[4])
@@ -265,12 +267,10 @@ class Shipper:
         while batch:
             if time.monotonic() > self._deadline:
                 return
-            left = self._try(batch)
-            if left:
-                self._count("retried", len(left))
+            batch = self._try(batch)
+            if batch:
                 self._pause(attempt)
                 attempt += 1
-            batch = left
 
     def _pause(self, attempt: int) -> None:
         # Jitter needs no secret randomness.
@@ -294,75 +294,59 @@ class Shipper:
                 middle = len(batch) // 2
                 return [*self._try(batch[:middle]), *self._try(batch[middle:])]
             if error.status_code == TOO_LARGE:
-                self._refused(batch[0], {"type": "too_large", "reason": explain(error, self.url)})
-                return []
+                return self._refused(batch[0], {"type": "too_large", "reason": explain(error, self.url)})
             return self._later(batch, error)
         except (TransportError, KeyError, TypeError, ValueError) as error:
             # All but the first: something between here and Elasticsearch answers in its place.
             return self._later(batch, error)
         self.trouble = None
-        if not answer["errors"]:
-            self._count("sent", len(batch))
-            return []
-        return self._sort_out(results)
+        return self._sort_out(results) if answer["errors"] else self._stored(batch)
 
     def _later(self, batch: Sequence[_Item], error: Exception) -> Sequence[_Item]:
         self.trouble = error
+        self._count("retried", len(batch))
         self._say("trouble", "driftline: %s; trying again", explain(error, self.url))
         return batch
 
+    def _stored(self, batch: Sequence[_Item]) -> Sequence[_Item]:
+        letters = sum(item.letter for item in batch)
+        self._count("dead", letters)
+        self._count("sent", len(batch) - letters)
+        return []
+
     def _sort_out(self, results: Iterable[tuple[_Item, Mapping[str, Any]]]) -> Sequence[_Item]:
-        again = []
+        later: list[_Item] = []
+        letters: list[_Item] = []
         reason = ""
         for item, outer in results:
             (result,) = outer.values()
             if "error" not in result:
-                self._count("sent", 1)
+                self._stored([item])
             elif result["status"] == CONFLICT:
-                self._count("duplicates", 1)
+                self._count("dead" if item.letter else "duplicates", 1)
             elif result["status"] == NO_STREAM:
                 reason = "has no template for its data streams: run `driftline setup`"
-                again.append(item)
+                later.append(item)
             elif result["status"] in RETRYABLE:
                 reason = f"takes no documents for now: {result['error'].get('reason')}"
-                again.append(item)
+                later.append(item)
             else:
-                self._refused(item, result["error"])
-        return self._later(again, RuntimeError(reason)) if again else again
+                letters += self._refused(item, result["error"])
+        return [*letters, *(self._later(later, RuntimeError(reason)) if later else ())]
 
-    def _refused(self, item: _Item, error: Mapping[str, Any]) -> None:
-        """Store a document that Elasticsearch refuses as a dead letter, whole, with the reason."""
-        original = orjson.loads(item.source)
+    def _refused(self, item: _Item, error: Mapping[str, Any]) -> Sequence[_Item]:
+        """What to send instead of a document that Elasticsearch refuses: a dead letter that holds it whole."""
         reason = str(error.get("reason", error))
         if cause := error.get("caused_by"):
             reason = f"{reason}: {cause.get('reason', cause)}"
+        if item.letter:
+            log.error("driftline: a dead letter is refused and lost: %s: %s", reason, item.source.decode())
+            self._count("lost", 1)
+            return []
         self._say("dead", "driftline: Elasticsearch refuses a document, kept as a dead letter: %s", reason)
-        letter = dead_letter(original, reason, str(error.get("type")), Source(namespace=self.streams.namespace))
-        encoded = self._encode(letter)
-        attempt = 0
-        while time.monotonic() < self._deadline:
-            status = self._send_letter(encoded)
-            if status not in RETRYABLE and status != NO_STREAM:
-                self._count("dead" if status < 300 or status == CONFLICT else "lost", 1)
-                return
-            self._pause(attempt)
-            attempt += 1
-
-    def _send_letter(self, letter: _Item) -> int:
-        from elasticsearch import ApiError, TransportError  # noqa: PLC0415 (only a process that ships needs it)
-
-        assert self._client is not None
-        lines: list[Any] = [letter.action, letter.source]
-        try:
-            (outer,) = self._client.bulk(operations=lines, require_data_stream=True)["items"]
-        except ApiError as error:
-            return error.status_code
-        except TransportError:
-            return 503
-        (result,) = outer.values()
-        if "error" in result and result["status"] not in (*RETRYABLE, CONFLICT):
-            log.error("driftline: a dead letter is refused: %s: %s", result["error"], letter.source.decode())
-        return int(result["status"])
+        source = Source(namespace=self.streams.namespace)
+        letter = dead_letter(orjson.loads(item.source), reason, str(error.get("type")), source)
+        return [replace(self._encode(letter), letter=True)]
 
     def _count(self, name: str, number: int) -> None:
         with self._lock:

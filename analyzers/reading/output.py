@@ -155,14 +155,17 @@ def print_csv(documents: Iterable[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def _print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console = Console()
     if not console.is_terminal:
         for row in (columns, *rows):
             click.echo("\t".join(row))
         return
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    # A screen is narrow: columns in which nothing stands are left out. Scripts find all of them, always.
+    shown = [at for at in range(len(columns)) if not rows or any(row[at] for row in rows)]
+    table = Table(*(columns[at] for at in shown), box=None, header_style="bold", pad_edge=False)
     position = columns.index("status") if "status" in columns else None
     for row in rows:
-        table.add_row(*map(escape, row), style=COLOURS.get(row[position]) if position is not None else None)
+        style = COLOURS.get(row[position]) if position is not None else None
+        table.add_row(*(escape(row[at]) for at in shown), style=style)
     console.print(table)

@@ -151,7 +151,7 @@ def _plain(pa: Any, batch: Any) -> Any:
         elif pa.types.is_decimal(found):
             field = field.with_type(pa.float64())  # noqa: PLW2901
         fields.append(field)
-    return batch.cast(pa.schema(fields), safe=False)
+    return pa.Table.from_batches([batch]).cast(pa.schema(fields), safe=False)
 
 
 _READERS = {

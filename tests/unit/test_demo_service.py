@@ -6,20 +6,23 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+import structlog
 from demo import data, model, service
 
-from driftline.ingest import ModelLogger
+from driftline.ingest import ModelLogger, Streams, driftline_processors
+from driftline.ingest.events import Dataset
 
 
 class Recorder:
-    """Stands where the structlog logger does."""
+    """Stands where the shipper does."""
 
     def __init__(self):
-        self.events = []
+        self.documents = []
 
-    def info(self, event, **fields):
+    def send(self, document):
         """Keep it."""
-        self.events.append((event, fields))
+        self.documents.append(document)
+        return True
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +75,16 @@ def test_events_are_logged_in_the_order_in_which_they_happened(flights, trained)
     day = flights[flights["scheduled"].dt.strftime(service.DAY) == "2013-01-02"]
     arrivals = flights[flights["arrived"].dt.strftime(service.DAY) == "2013-01-02"]
     recorder = Recorder()
-    service._log_day(ModelLogger(model.NAME, "binary", model.VERSION, logger=recorder), trained, day, arrivals)
-    moments = [fields["timestamp"] for _, fields in recorder.events]
+    log = structlog.wrap_logger(None, processors=driftline_processors("flights", shipper=recorder))
+    service._log_day(ModelLogger(model.NAME, "binary", model.VERSION, logger=log), trained, day, arrivals)
+    moments = [document["@timestamp"] for document in recorder.documents]
     assert moments == sorted(moments)
-    position = {(event, fields["id"]): at for at, (event, fields) in enumerate(recorder.events)}
+    events = [(document["event"]["dataset"], document["event"]["id"]) for document in recorder.documents]
+    position = {event: at for at, event in enumerate(events)}
     assert len(position) == len(day) + len(arrivals)
-    assert all(position["prediction", i] < at for (event, i), at in position.items()
-               if event == "outcome" and ("prediction", i) in position)  # fmt: skip
+    predicted_today = set(day["id"]) & set(arrivals["id"])
+    assert predicted_today
+    assert all(position[Dataset.PREDICTIONS, i] < position[Dataset.OUTCOMES, i] for i in predicted_today)
 
 
 def test_a_flight_that_never_arrived_has_no_outcome(flights):
@@ -86,3 +92,33 @@ def test_a_flight_that_never_arrived_has_no_outcome(flights):
     lost = flights[flights["late"].isna()]
     assert len(lost)
     assert lost["arrived"].isna().all()
+
+
+class Held:
+    """A cluster that holds so many events a day."""
+
+    def __init__(self, predictions, outcomes):
+        self._counts = {"predictions": predictions, "outcomes": outcomes}
+        self.indices = self
+
+    def refresh(self, **_):
+        """Nothing is waiting."""
+
+    def search(self, *, index, **_):
+        """The events of each day."""
+        (counts,) = (counts for kind, counts in self._counts.items() if kind in index)
+        buckets = [{"key_as_string": day, "doc_count": count} for day, count in counts.items()]
+        return {"aggregations": {"days": {"buckets": buckets}}}
+
+
+def test_only_days_that_are_held_whole_are_passed_over(flights):
+    """As many events as there are on a day: done. Any fewer, even as many as were chosen of it: logged again."""
+    whole = {when: flights[when].dt.strftime(service.DAY).value_counts().to_dict() for when in ("scheduled", "arrived")}
+    held = Held(whole["scheduled"] | {"2013-01-03": 7}, whole["arrived"] | {"2013-03-04": 0})
+    missing = list(service._missing_days(held, Streams(), flights, flights))
+    days = [leaving["scheduled"].dt.strftime(service.DAY).iloc[0] for leaving, _ in missing]
+    assert days == ["2013-01-03", "2013-03-04"]
+
+    seven = flights[flights["scheduled"].dt.strftime(service.DAY) == "2013-01-03"].tail(7)
+    ((leaving, _), *_) = service._missing_days(held, Streams(), flights, seven)
+    assert len(leaving) == 7

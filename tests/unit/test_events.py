@@ -178,6 +178,15 @@ def test_a_dead_letter_holds_whatever_it_was():
     )
 
 
+def test_a_dead_letter_tells_whose_it_is():
+    """So that one can search for those of a model, whether the event was a log call or a document."""
+    logged = dead_letter({"event": "prediction", "model": "m", "score": 2}, "broken", "EventError", SOURCE)
+    assert (logged["model"], logged["service"]["name"]) == ({"name": "m"}, "api")
+    refused = dead_letter(predict(version="3"), "broken", "mapper_parsing_exception", Source())
+    assert (refused["model"], refused["service"]["name"]) == ({"name": "m"}, "api")
+    assert "model" not in dead_letter({"model": 7}, "broken", "EventError", SOURCE)
+
+
 @pytest.mark.parametrize("name", ["", "A", "a-b", "a b", "x" * 101])
 def test_a_namespace_that_elasticsearch_would_refuse_is_refused(name):
     """A hyphen would make the name of a data stream ambiguous."""

@@ -14,14 +14,15 @@ import pandas as pd
 import pytest
 import structlog
 
-from driftline.ingest import ModelLogger, configure, driftline_processors, render_json
+from driftline.ingest import ModelLogger, Streams, configure, driftline_processors, render_json
 
 
 class Recorder:
     """Takes documents as a shipper does."""
 
-    def __init__(self) -> None:
+    def __init__(self, namespace: str = "default") -> None:
         self.documents: list[dict[str, Any]] = []
+        self.streams = Streams(namespace)
 
     def send(self, document: dict[str, Any]) -> bool:
         """Keep a document that can be written as JSON."""
@@ -121,10 +122,21 @@ def test_without_a_shipper_the_line_is_the_dead_letter(output, fields, reason):
     assert line["log"] == {"level": "warning"}
 
 
+def test_the_namespace_is_that_of_the_shipper(output):
+    """Given once; two that differ are a mistake in the set-up, and told there."""
+    recorder = Recorder("shop")
+    logger(output, shipper=recorder).info("outcome", id="p", label="late")
+    assert recorder.documents[0]["data_stream"]["namespace"] == "shop"
+    with pytest.raises(ValueError, match="got 'other', allowed: that of the shipper, 'shop'"):
+        driftline_processors("api", namespace="other", shipper=recorder)
+    with pytest.raises(ValueError, match="allowed: lower-case letters"):
+        driftline_processors("api", namespace="A-B")
+
+
 def test_a_broken_shipper_does_not_break_the_service(output):
     """Even then the event is in the log."""
 
-    class Broken:
+    class Broken(Recorder):
         def send(self, _document: Any) -> bool:
             msg = "gone"
             raise RuntimeError(msg)

@@ -57,3 +57,14 @@ def test_csv_flattens_and_fills(capsys):
     """Nested fields get dotted names; a field that a document lacks is empty."""
     output.print_csv([{"a": {"b": 1}}, {"a": {"b": 2, "c": "x,y"}}])
     assert capsys.readouterr().out == 'a.b,a.c\n1,\n2,"x,y"\n'
+
+
+def test_a_screen_shows_only_columns_in_which_something_stands(capsys, monkeypatch):
+    """Piped, all columns are there for scripts; on a terminal the empty ones leave room for the others."""
+    output.print_predictions([HIT])
+    assert "outcome" in capsys.readouterr().out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    output.print_predictions([HIT])
+    shown = capsys.readouterr().out
+    assert "outcome" not in shown
+    assert "churn 1" in shown

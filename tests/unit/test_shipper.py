@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -227,3 +229,43 @@ def test_a_forked_worker_ships_for_itself(server):
     shipper.send(document(600))
     assert shipper.close().sent == 11
     assert predictions(server) == {f"p{n}" for n in range(10)} | {"p500", "p600"}
+
+
+def test_many_refused_documents_are_few_requests(server):
+    """A burst of dead letters goes the way of everything else: in batches."""
+    error = {"type": "document_parsing_exception", "reason": "bad"}
+
+    def behave(_, pairs):
+        return 200, [
+            {"status": 400, "error": error} if action["_id"].startswith("p") else server.store(action["_id"], found)
+            for action, found in pairs
+        ]
+
+    server.behave = behave
+    with ship(server, 200, batch_size=100) as shipper:
+        stats = shipper.stats()
+    assert (stats.accepted, stats.dead, stats.lost) == (200, 200, 0)
+    assert server.attempts < 50
+
+
+def test_a_dead_letter_that_is_refused_is_logged_whole(server, caplog):
+    """It is the last resort; nothing goes without a word."""
+    server.behave = lambda _, pairs: (200, [{"status": 400, "error": {"reason": "never"}} for _ in pairs])
+    with caplog.at_level(logging.ERROR), ship(server, 3) as shipper:
+        assert (shipper.stats().lost, shipper.stats().waiting) == (3, 0)
+    assert caplog.text.count("a dead letter is refused and lost: never") == 3
+    assert '\\"p2\\"' in caplog.text
+
+
+def test_a_process_that_just_ends_sends_what_it_took(server):
+    """Nobody has to remember to close."""
+    script = """
+import sys
+from driftline.ingest import ModelLogger, Shipper, configure
+configure("job", shipper=Shipper(sys.argv[1], max_age=600))
+model = ModelLogger("m", "regression")
+for number in range(50):
+    model.prediction(id=f"p{number}", value=number)
+"""
+    subprocess.run([sys.executable, "-c", script, server.url], check=True, timeout=60)
+    assert predictions(server) == EVERYTHING
