@@ -36,6 +36,8 @@ def write(cluster: Cluster) -> str:
     Raises:
         NoDataError: There are no predictions in this namespace.
     """
+    # What was logged a moment ago is there too.
+    cluster.refresh(cluster.streams.predictions)
     models = [_model(cluster, bucket) for bucket in _models(cluster)]
     if not models:
         msg = f"{cluster.streams.predictions} holds no predictions yet: log some, or `driftline load` past ones"

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from elasticsearch import Elasticsearch
 from synthetic import documents, sample
 
 from driftline.ingest.events import Task
@@ -69,6 +70,14 @@ def runs() -> Iterator[list[Run]]:
         run.process.wait(10)
 
 
+def measured(client: Elasticsearch, index: str) -> int:
+    """How many metrics there are; an index that is just being made has no shard yet that could answer."""
+    if not client.indices.exists(index=index):
+        return 0
+    client.cluster.health(index=index, wait_for_status="yellow", timeout="30s")
+    return int(client.count(index=index)["count"])
+
+
 def test_it_analyses_what_comes_and_stops_on_sigterm(tmp_path, runs, client, elasticsearch_url, streams):
     """Predictions logged while it runs are analysed at a next turn; SIGTERM ends it with exit code 0."""
     run = Run(tmp_path, elasticsearch_url, streams.namespace)
@@ -79,7 +88,7 @@ def test_it_analyses_what_comes_and_stops_on_sigterm(tmp_path, runs, client, ela
         for document in documents(sample(Task.REGRESSION, 200, days=0.04, start=yesterday), streams.namespace):
             shipper.send(document)
     due = time.monotonic() + 60
-    while not client.indices.exists(index=streams.metrics) or not client.count(index=streams.metrics)["count"]:
+    while not measured(client, streams.metrics):
         assert time.monotonic() < due, run.log.read_text()
         time.sleep(0.2)
     assert run.stop() == 0
