@@ -3,7 +3,8 @@
 from .checks import EventError, uuid7
 from .events import Change, Outcome, Prediction, Source, Task
 from .logger import DriftlineProcessor, ModelLogger, configure, driftline_processors, render_json
-from .shipper import Shipper, Stats
+from .counters import Stats
+from .shipper import Shipper
 from .streams import Streams
 
 __all__ = [

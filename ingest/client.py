@@ -21,6 +21,14 @@ def url_of(url: str | None = None) -> str:
     return url or os.environ.get("ELASTICSEARCH_URL") or DEFAULT_URL
 
 
+def is_loopback(url: str | None = None) -> bool:
+    """Whether Elasticsearch is on this very machine."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 (as in connect)
+
+    host = urlsplit(url_of(url)).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
 def connect(url: str | None = None, **options: Any) -> Elasticsearch:
     """A client for the cluster.
 

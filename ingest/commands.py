@@ -18,7 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from .client import AddressError, connect, explain, url_of
 from .events import Source
-from .shipper import Shipper, Stats
+from .counters import Stats
+from .shipper import Shipper
 from .sources import history, mapping, tables
 from .streams import Streams
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -66,6 +67,7 @@ class Dataset(StrEnum):
     OUTCOMES = "driftline.outcomes"
     CHANGES = "driftline.changes"
     DEADLETTER = "driftline.deadletter"
+    SHIPPER = "driftline.shipper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,21 @@ def dead_letter(original: Any, reason: str, kind: str, source: Source) -> dict[s
     }
     letter = _envelope(None, Dataset.DEADLETTER, event, source) | {"error": {"type": kind, "message": reason}}
     return letter | _of_whom(original)
+
+
+def report(numbers: Mapping[str, float], service: Any, process: int, namespace: str) -> dict[str, Any]:
+    """The document that tells how a shipper does.
+
+    Args:
+        numbers: Its counters by name.
+        service: `service.*` of the service that it is in, None where that is not told.
+        process: Its process id.
+        namespace: Namespace of the data streams.
+    """
+    event = {"id": checks.uuid7(), "kind": "metric", "dataset": Dataset.SHIPPER.value}
+    document = _envelope(None, Dataset.SHIPPER, event, Source(namespace=namespace))
+    host = {"host": {"name": os.uname().nodename}, "process": {"pid": process}}
+    return document | host | {"shipper": dict(numbers)} | ({"service": service} if service else {})
 
 
 def _of_whom(original: Any) -> dict[str, Any]:

@@ -42,6 +42,11 @@ class Streams:
         return self.of(Dataset.DEADLETTER)
 
     @property
+    def shipper(self) -> str:
+        """How the shippers of services do."""
+        return self.of(Dataset.SHIPPER)
+
+    @property
     def profiles(self) -> str:
         """Window profiles, references and bins."""
         return f"driftline-profiles-{self.namespace}"
