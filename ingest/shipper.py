@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import orjson
 
 from . import endings
-from .bulk import Bulk, encode, resent
+from .bulk import Bulk, encode, resent, stampable
 from .checks import identity as check_identity
 from .client import connect, is_loopback
 from .counters import Counters, Stats, log
@@ -93,7 +93,7 @@ class Shipper:
         batch_size: int = 2_000,
         batch_bytes: int = 4 * 1024 * 1024,
         max_age: float = 1.0,
-        workers: int = 2,
+        workers: int = 3,
         compress: bool | None = None,
         block: bool = False,
         report_every: float | None = 60.0,
@@ -186,9 +186,7 @@ class Shipper:
         Raises:
             ValueError: The source is no JSON, or the id is none.
         """
-        if b"\n" in source:  # which ends the document, for `_bulk`
-            source = orjson.dumps(orjson.loads(source))
-        event = encode(self.streams.of(dataset), check_identity(identity, required=True), source)
+        event = encode(self.streams.of(dataset), check_identity(identity, required=True), stampable(source))
         return self._take(resent(event) if again else event)
 
     def _take(self, event: bytes) -> bool:
