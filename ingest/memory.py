@@ -13,10 +13,10 @@ from .spool import Batch, Spool
 class Memory:
     """A bounded queue; what does not fit in goes to a spool, if there is one.
 
-    What is in the queue is gone when the process is killed.
+    What is in memory is gone when the process is killed, and that is never more than `size` events.
 
     Args:
-        size: Events that may wait in memory.
+        size: Events that may wait in memory or be on their way from there.
         overflow: Where others go.
     """
 
@@ -27,6 +27,7 @@ class Memory:
         # The same thread may log in a signal handler while it is just logging.
         self._lock = threading.RLock()
         self._appended = 0
+        self._on_the_way = 0
 
     @property
     def appended(self) -> int:
@@ -46,7 +47,7 @@ class Memory:
     def append(self, event: bytes) -> bool:
         """Keep an event; False when there is no room."""
         with self._lock:
-            if len(self._queue) < self._size:
+            if len(self._queue) + self._on_the_way < self._size:
                 self._queue.append((time.time(), event))
                 self._appended += 1
                 return True
@@ -61,14 +62,18 @@ class Memory:
                 event = self._queue.popleft()[1]
                 events.append(event)
                 size += len(event)
+            self._on_the_way += len(events)
         if events:
-            return Batch(events, since)
+            return Batch(events, since, size=len(events))
         return self._overflow.take(most, most_bytes) if self._overflow else None
 
     def done(self, batch: Batch) -> None:
         """Note that a batch need not be sent again."""
         if batch.segment and self._overflow:
             self._overflow.done(batch)
+        else:
+            with self._lock:
+                self._on_the_way -= batch.size
 
     def keep(self, events: Sequence[bytes]) -> int:
         """Have events outlive the process that could not send them, and all that still wait; how many could not."""
