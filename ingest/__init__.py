@@ -2,7 +2,8 @@
 
 from .checks import EventError, uuid7
 from .events import Change, Outcome, Prediction, Source, Task
-from .logger import DriftlineProcessor, ModelLogger, configure, driftline_processors, render_json
+from .logger import DriftlineProcessor, configure, driftline_processors, render_json
+from .model_logger import ModelLogger
 from .shipper import Shipper, Stats
 from .streams import Streams
 
