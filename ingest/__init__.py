@@ -6,6 +6,7 @@ from .logger import DriftlineProcessor, configure, driftline_processors, render_
 from .model_logger import ModelLogger
 from .shipper import Shipper, Stats
 from .streams import Streams
+from .watching import WatchOptions
 
 __all__ = [
     "Change",
@@ -19,6 +20,7 @@ __all__ = [
     "Stats",
     "Streams",
     "Task",
+    "WatchOptions",
     "configure",
     "driftline_processors",
     "render_json",

@@ -35,6 +35,8 @@ _STRUCTLOG = frozenset(
     {"event", "level", "logger", "logger_name", "stack_info", "exc_info", "exception", "_record", "_from_structlog"}
 )
 """Keys that structlog's own processors add: about the log line, not about the prediction."""
+REFUSED = "refused"
+"""The key of an `EventError` with which an event comes that was found to be wrong before it was logged."""
 
 
 class DriftlineProcessor:
@@ -59,6 +61,8 @@ class DriftlineProcessor:
         if not isinstance(name, str) or name not in _FIELDS:
             return event_dict
         try:
+            if isinstance(event_dict.get(REFUSED), EventError):
+                raise event_dict.pop(REFUSED)  # noqa: TRY301 (it is told like any other)
             document = self._document(name, event_dict)
             if self._shipper is None:
                 return document
