@@ -64,20 +64,19 @@ class Reader:
             msg = f"answer: got {brief(answer)}, allowed: an answer for each row, or a row of probabilities for each"
             raise EventError(msg) from None
         if table and isinstance(table[0], list):
-            return self._of_columns(table)
+            if len(table[0]) != 1:
+                return self._of_columns(table)
+            table = [answer for (answer,) in table]
         if self.task == Task.REGRESSION:
             return {"value": table}
         if self.task == Task.BINARY and self._are_scores(table):
-            return {"score": table, "label": [self._by_threshold(score) for score in table]}
+            return self._of_scores(table)
         return {"label": table}
 
     def _of_columns(self, table: list[list[Any]]) -> dict[str, Any]:
         width = len(table[0])
-        if self.task == Task.REGRESSION and width == 1:
-            return {"value": [value for (value,) in table]}
         if self.task == Task.BINARY and width == 2:
-            scores = [score for _, score in table]
-            return {"score": scores, "label": [self._by_threshold(score) for score in scores]}
+            return self._of_scores([score for _, score in table])
         classes = [_class(found) for found in self._known() or range(width)]
         if self.task == Task.MULTICLASS and width == len(classes):
             columns = zip(*table, strict=True)
@@ -87,16 +86,19 @@ class Reader:
         msg = f"answer: got {width} columns, allowed: {allowed} for this {self.task} model"
         raise EventError(msg)
 
+    def _of_scores(self, scores: list[Any]) -> dict[str, Any]:
+        classes = self._known() or [0, 1]
+        if len(classes) != 2:
+            checks.refuse("classes", classes, "two for a binary model")
+        negative, positive = map(_class, classes)
+        edge = self.threshold  # NaN is on neither side of it
+        labels = [positive if score >= edge else negative if score < edge else None for score in scores]
+        return {"score": scores, "label": labels}
+
     def _are_scores(self, answers: list[Any]) -> bool:
         # `predict` of a model whose classes are 0.0 and 1.0 answers with floats that are classes.
         known = self._known()
         return all(isinstance(answer, float) for answer in answers) and not all(answer in known for answer in answers)
-
-    def _by_threshold(self, score: float) -> str | None:
-        classes = self._known() or [0, 1]
-        if len(classes) != 2:
-            checks.refuse("classes", classes, "two for a binary model")
-        return None if score != score else _class(classes[score >= self.threshold])  # noqa: PLR0124 (NaN)
 
     def _known(self) -> list[Any]:
         """The classes that somebody has named."""
