@@ -20,6 +20,7 @@ class WatchOptions(TypedDict, total=False):
         classes: Classes in the order of the columns of probabilities; the model's own `classes_`, else 0, 1, ....
             The second one of a binary model is the positive class.
         names: Names of the features of an array, in order; the model's own `feature_names_in_`, else x0, x1, ....
+            Of a DataFrame or of mappings: which columns are features; all of them by default.
         ids: Gives the ids of the predictions from what the model was given, such as `lambda frame: frame.index`.
             New ones otherwise, which nobody learns: outcomes need this.
         segments: Gives the segments, as `ModelLogger.predictions` takes them, from what the model was given.
@@ -109,10 +110,11 @@ class Reader:
         if hasattr(data, "toarray"):  # a sparse matrix: written out, it may not fit into memory
             return None
         if isinstance(data, Mapping) or (hasattr(data, "columns") and hasattr(data, "items")):
-            return dict(data.items())
+            return {name: column for name, column in data.items() if self.names is None or name in self.names}
         table = _table(data)
         if table and all(isinstance(row, Mapping) for row in table):
-            return {name: [row.get(name) for row in table] for name in dict.fromkeys(n for row in table for n in row)}
+            named = self.names if self.names is not None else dict.fromkeys(name for row in table for name in row)
+            return {name: [row.get(name) for row in table] for name in named}
         columns = list(zip(*table, strict=True)) if table and isinstance(table[0], list) else [table]
         names = self.names if self.names is not None else getattr(self.model, "feature_names_in_", None)
         found = [f"x{number}" for number in range(len(columns))] if names is None else listed(names)

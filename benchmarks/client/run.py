@@ -31,7 +31,7 @@ def run(*command: object, **options: Any) -> str:
     """The output of a command that must succeed."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout
+    return str(done.stdout)
 
 
 def find_python(version: str) -> Path | None:

@@ -323,6 +323,14 @@ def test_names_ids_and_segments_of_what_a_model_is_given(log):
     assert log.features()[1] == {"left": 1.0, "right": 0.0}
 
 
+@pytest.mark.parametrize("kind", [pd.DataFrame, dict, lambda frame: frame.to_dict("records")])
+def test_not_all_of_what_a_model_is_given_need_be_features(log, kind):
+    """Of a frame or of mappings, names choose."""
+    data = kind(X.assign(id=list("pqrs")))
+    log.model("regression").watch(lambda _: [1.0] * 4, names=["b", "a"])(data)
+    assert log.features() == X.to_dict("records")
+
+
 def test_the_duration_of_a_call_is_shared_by_its_rows(log, monkeypatch):
     """It is how long one prediction took."""
     clock = iter([10.0, 12.0])
