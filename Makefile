@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Linted as what it is imported as, through the links; see docs/decisions/0001-importable-root-folders.md.
-LINTED := src/driftline/ingest/ src/driftline/analyzers/ src/driftline/local/ src/driftline/*.py tests demo
+LINTED := src/driftline/ingest/ src/driftline/analyzers/ src/driftline/local/ src/driftline/*.py tests demo benchmarks docs/examples
 
 .PHONY: help demo test unit check lint types fmt docs up down clean
 

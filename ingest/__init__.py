@@ -2,10 +2,12 @@
 
 from .checks import EventError, uuid7
 from .events import Change, Outcome, Prediction, Source, Task
-from .logger import DriftlineProcessor, ModelLogger, configure, driftline_processors, render_json
 from .counters import Stats
+from .logger import DriftlineProcessor, configure, driftline_processors, render_json
+from .model_logger import ModelLogger
 from .shipper import Shipper
 from .streams import Streams
+from .watching import WatchOptions
 
 __all__ = [
     "Change",
@@ -19,6 +21,7 @@ __all__ = [
     "Stats",
     "Streams",
     "Task",
+    "WatchOptions",
     "configure",
     "driftline_processors",
     "render_json",

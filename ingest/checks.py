@@ -176,6 +176,8 @@ def segments(given: Mapping[str, Any]) -> dict[str, str]:
 def native(value: Any) -> Any:
     """The Python value of a NumPy or pandas scalar, without importing either."""
     item = getattr(value, "item", None)
+    if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):
+        return value  # a time would become a number
     return item() if callable(item) and getattr(value, "ndim", 0) == 0 else value
 
 

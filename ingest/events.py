@@ -137,9 +137,10 @@ class Prediction:
         }
         if answer := self._answer(task):
             document["prediction"] = answer
-        if self.features:
+        # What is no dict, such as a row of a DataFrame, may have no truth value.
+        if not isinstance(self.features, dict) or self.features:
             document["features"] = checks.features(self.features)
-        if self.segments:
+        if not isinstance(self.segments, dict) or self.segments:
             document["segments"] = checks.segments(self.segments)
         if self.trace_id is not None:
             document["trace"] = {"id": checks.text("trace_id", self.trace_id)}

@@ -1,4 +1,4 @@
-"""What a service uses: structlog processors that turn three log events into documents, and typed helpers.
+"""The structlog processors that turn three log events into documents, and a set-up for services that have none.
 
     log.info("prediction", model="churn", task="binary", score=0.31, label="stays", features={"age": 41})
     log.info("outcome", id="...", label="leaves")
@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, MutableMapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
-from .checks import EventError, shown, uuid7
-from .events import TIMESTAMP, Change, Outcome, Prediction, Source, Task, dead_letter
+from .checks import EventError, shown
+from .events import TIMESTAMP, Change, Outcome, Prediction, Source, dead_letter
 from .shipper import Shipper
 from .streams import Streams
 
@@ -35,6 +35,8 @@ _STRUCTLOG = frozenset(
     {"event", "level", "logger", "logger_name", "stack_info", "exc_info", "exception", "_record", "_from_structlog"}
 )
 """Keys that structlog's own processors add: about the log line, not about the prediction."""
+REFUSED = "refused"
+"""The key of an `EventError` with which an event comes that was found to be wrong before it was logged."""
 
 
 class DriftlineProcessor:
@@ -59,6 +61,8 @@ class DriftlineProcessor:
         if not isinstance(name, str) or name not in _FIELDS:
             return event_dict
         try:
+            if isinstance(event_dict.get(REFUSED), EventError):
+                raise event_dict.pop(REFUSED)  # noqa: TRY301 (it is told like any other)
             document = self._document(name, event_dict)
             if self._shipper is None:
                 return document
@@ -193,98 +197,3 @@ def configure(
         logger_factory=structlog.WriteLoggerFactory(output),
         cache_logger_on_first_use=True,
     )
-
-
-class ModelLogger:
-    """Logs the predictions, outcomes and changes of one model, with names that a type checker knows.
-
-    Args:
-        name: Name of the model.
-        task: What kind of answer it gives.
-        version: Its version.
-        logger: The structlog logger to use; the default one when left out.
-    """
-
-    def __init__(self, name: str, task: Task | str, version: str | None = None, logger: Any = None) -> None:
-        self._log = logger if logger is not None else structlog.get_logger()
-        self._name = name
-        self._task = task
-        self._version = version
-
-    def prediction(  # noqa: PLR0913 (the fields of a prediction)
-        self,
-        *,
-        id: str | None = None,  # noqa: A002 (the field's name)
-        label: str | bool | int | None = None,
-        score: float | None = None,
-        probabilities: Mapping[str, float] | None = None,
-        value: float | None = None,
-        features: Mapping[str, Any] | None = None,
-        segments: Mapping[str, Any] | None = None,
-        duration: float | timedelta | None = None,
-        timestamp: datetime | str | float | None = None,
-        error: BaseException | str | None = None,
-        **labels: Any,
-    ) -> str:
-        """Log a prediction; see `Prediction` for the arguments.
-
-        Returns:
-            Its id, to be kept for the outcome.
-        """
-        identity = id if id is not None else uuid7()
-        self._log.info(
-            "prediction",
-            model=self._name,
-            task=self._task,
-            model_version=self._version,
-            id=identity,
-            label=label,
-            score=score,
-            probabilities=probabilities,
-            value=value,
-            features=features or {},
-            segments=segments or {},
-            duration=duration,
-            error=error,
-            **_at(timestamp),
-            **labels,
-        )
-        return identity
-
-    def outcome(
-        self,
-        id: str,  # noqa: A002 (the field's name)
-        *,
-        label: str | bool | int | None = None,
-        value: float | None = None,
-        timestamp: datetime | str | float | None = None,
-        **labels: Any,
-    ) -> None:
-        """Log what came true of a prediction; see `Outcome` for the arguments."""
-        fields = {"model": self._name, "id": id, "label": label, "value": value}
-        self._log.info("outcome", **fields, **_at(timestamp), **labels)
-
-    def change(
-        self,
-        action: str,
-        message: str | None = None,
-        *,
-        id: str | None = None,  # noqa: A002 (the field's name)
-        timestamp: datetime | str | float | None = None,
-        **labels: Any,
-    ) -> None:
-        """Log a change around the model; see `Change` for the arguments."""
-        self._log.info(
-            "change",
-            action=action,
-            message=message,
-            model=self._name,
-            model_version=self._version,
-            id=id,
-            **_at(timestamp),
-            **labels,
-        )
-
-
-def _at(timestamp: datetime | str | float | None) -> dict[str, Any]:
-    return {} if timestamp is None else {TIMESTAMP: timestamp}

@@ -2,63 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
-import venv
 import zipfile
 from pathlib import Path
 
-import pytest
+from benchmarks.client import run as client
+from benchmarks.client.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("pandas", "scipy", "apscheduler", "numpy", "pyarrow", "click", "yaml", "elasticsearch")
-
-
-def run(*command: object, **options) -> str:
-    """Run a command that must succeed."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    """The wheel that is built from the sdist."""
-    folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--outdir", folder, cwd=ROOT)
-    assert len(list(folder.glob("*.tar.gz"))) == 1
-    (found,) = folder.glob("*.whl")
-    return found
-
-
-@pytest.fixture(scope="module")
-def light(wheel, tmp_path_factory) -> Path:
-    """A fresh environment with the wheel and what it needs, nothing else: its Python."""
-    folder = tmp_path_factory.mktemp("fresh")
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel)
-    return python
+HEAVY = ("pandas", "scipy", "apscheduler", "numpy", "pyarrow", "click", "yaml", "elasticsearch", "sklearn")
 
 
 def test_the_light_client_brings_little(light):
-    """A service gets structlog, orjson and the Elasticsearch client, and what that needs."""
-    installed = run(light, "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check")
-    names = {re.split("==| ", line)[0].lower() for line in installed.splitlines()}
-    assert not names & {"pandas", "scipy", "numpy", "apscheduler", "pyarrow", "click", "rich", "pyyaml"}
-    assert len(names) <= 16, names
+    """A service gets structlog, orjson and the Elasticsearch client, and what that needs: few, small and light."""
+    names = client.distributions(light)
+    assert names >= {"driftline", "elasticsearch", "orjson", "structlog"}
+    assert len(names) <= client.MOST_DISTRIBUTIONS, names
+    assert 1 < client.megabytes(light) < client.MOST_MEGABYTES
 
 
-def test_the_light_client_works(light, tmp_path):
-    """It logs a prediction without anything else being there."""
+def test_the_light_client_logs_to_standard_output(light, tmp_path):
+    """A prediction is a line of JSON, and the client of Elasticsearch is not even loaded for it."""
     code = (
-        "import driftline.ingest as d, structlog\n"
-        "d.configure('api', file='out.jsonl')\n"
-        "d.ModelLogger('m', 'binary').prediction(score=0.5)\n"
+        "import sys, driftline.ingest as d\n"
+        f"loaded = [n for n in {HEAVY!r} if n in sys.modules]\n"
+        "d.configure('api')\n"
+        "d.ModelLogger('m', 'binary').prediction(score=0.5, features={'a': loaded == []})\n"
+        f"assert not [n for n in {HEAVY!r} if n in sys.modules]\n"
     )
-    run(light, "-W", "ignore", "-c", code, cwd=tmp_path)
-    assert '"dataset":"driftline.predictions"' in (tmp_path / "out.jsonl").read_text()
+    document = json.loads(run(light, "-W", "error", "-c", code, cwd=tmp_path))
+    assert document["event"]["dataset"] == "driftline.predictions"
+    assert (document["prediction"], document["features"]) == ({"score": 0.5}, {"a": "true"})
 
 
 def test_a_template_can_be_read_from_the_wheel(light):
@@ -81,9 +58,11 @@ def test_the_command_line_says_what_it_needs(light):
 
 
 def test_importing_the_client_loads_nothing_heavy():
-    """Where the heavy packages are installed, the client still loads none of them."""
-    code = f"import sys, driftline.ingest; print([n for n in {HEAVY!r} if n in sys.modules])"
-    assert run(sys.executable, "-c", code).strip() == "[]"
+    """Where the heavy packages are installed, the client still loads none of them, and rich only if structlog does."""
+    code = "import sys, {0}; print(sorted(n for n in sys.modules if n in {1!r}))"
+    assert run(sys.executable, "-c", code.format("driftline.ingest", HEAVY)).strip() == "[]"
+    rich = [run(sys.executable, "-c", code.format(name, ("rich",))) for name in ("structlog", "driftline.ingest")]
+    assert rich[0] == rich[1]
 
 
 def test_the_wheel_holds_one_namespace(wheel):

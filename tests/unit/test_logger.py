@@ -221,20 +221,6 @@ def test_the_time_that_a_caller_gives_outlives_a_time_stamper(output):
     assert [line["@timestamp"] for line in lines(output)] == [f"2024-05-0{day}T00:00:00.000Z" for day in (1, 2, 3)]
 
 
-def test_the_typed_helper_logs_the_same_events(output):
-    """A model's logger fills in the model, and gives the prediction's id for its outcome."""
-    model = ModelLogger("m", "binary", "2", logger(output))
-    identity = model.prediction(score=0.25, label="no", features={"a": 1}, segments={"r": "eu"}, note="x")
-    model.outcome(identity, label="yes")
-    model.change("threshold-changed", "from 0.5 to 0.4")
-    prediction, outcome, change = lines(output)
-    assert prediction["event"]["id"] == outcome["event"]["id"] == identity
-    assert prediction["model"] == {"name": "m", "version": "2", "task": "binary"}
-    assert prediction["labels"] == {"note": "x"}
-    assert outcome["outcome"] == {"label": "yes", "status": "pending"}
-    assert (change["event"]["action"], change["model"]["version"]) == ("threshold-changed", "2")
-
-
 def test_configure_writes_json_lines_to_a_file(tmp_path):
     """One call sets up a service that has no set-up of its own."""
     file = tmp_path / "events.jsonl"
