@@ -46,7 +46,7 @@ docs: $(BIN)/.installed ## Write the reference pages that are made from the code
 	$(BIN)/python -c "from driftline.analyzers.measures.table import markdown; print(markdown(), end='')" > docs/reference/measures.md
 
 bench-%: $(BIN)/.installed ## Run one benchmark, such as bench-analyze
-	@$(BIN)/python benchmarks/$*/run.py
+	@$(BIN)/python -m benchmarks.$*.run
 
 up: $(BIN)/.installed ## Start a local Elasticsearch
 	@$(BIN)/driftline up

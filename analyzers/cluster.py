@@ -189,6 +189,25 @@ class Cluster:
             operations += (orjson.dumps(action), orjson.dumps({"doc": fields}))
         return {item["_id"] for item in self._bulk(operations) if item["status"] == CONFLICT}
 
+    # Doubles
+
+    def tagged_streams(self, streams: Sequence[str], tag: str) -> list[str]:
+        """Those of the data streams that hold events with this tag."""
+        body = {"size": 0, "query": {"term": {events.TAGS: tag}}, "aggs": {"of": {"terms": {"field": events.DATASET}}}}
+        answer = self.search(",".join(streams), body).get("aggregations", {"of": {"buckets": []}})
+        found = {self.streams.of(bucket["key"]) for bucket in answer["of"]["buckets"]}
+        return [stream for stream in streams if stream in found]
+
+    def tagged(self, stream: str, tag: str, size: int) -> list[Hit]:
+        """Some events with this tag."""
+        body = {"size": size, "query": {"term": {events.TAGS: tag}}, "_source": False}
+        return list(self.search(stream, body)["hits"]["hits"])
+
+    def copies(self, stream: str, ids: Sequence[str]) -> list[Hit]:
+        """Every document of these ids, in whichever backing index, with its tags."""
+        body = {"size": PAGE, "query": {"terms": {"_id": list(ids)}}, "_source": [events.TAGS]}
+        return list(self.search(stream, body)["hits"]["hits"])
+
     # Results
 
     def stored(self, query: Mapping[str, Any], source: Sequence[str]) -> Iterator[Hit]:

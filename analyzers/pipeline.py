@@ -1,4 +1,4 @@
-"""The straight line: join outcomes, find stale windows, count, measure, judge, store."""
+"""The straight line: remove doubles, join outcomes, find stale windows, count, measure, judge, store."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from . import metrics, outcomes, references
+from . import doubles, metrics, outcomes, references
 from .judge import judge
 from .measures import ModelView
 from .measures.compute import measure_all
@@ -71,6 +71,7 @@ def analyze(
         NoDataError: A reference period is over and empty.
         StoreError: Elasticsearch did not store a result.
     """
+    doubles.remove(cluster)
     joined = outcomes.join(
         cluster,
         monitors.models,

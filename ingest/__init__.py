@@ -1,8 +1,8 @@
 """The light client: what a service that logs predictions imports."""
 
 from .checks import EventError, uuid7
-from .events import Change, Outcome, Prediction, Source, Task
 from .counters import Stats
+from .events import Change, Outcome, Prediction, Source, Task
 from .logger import DriftlineProcessor, configure, driftline_processors, render_json
 from .model_logger import ModelLogger
 from .shipper import Shipper

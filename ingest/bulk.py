@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from .checks import now
 from .client import explain
 from .counters import Counters, log
 from .events import Source, dead_letter, document_id
@@ -46,7 +47,12 @@ class Letter(bytes):
 
 def encode(index: str, identity: str, source: bytes) -> bytes:
     """An event as `_bulk` takes it: what to do, and with what, a line each."""
-    return b'{"create":{"_index":%b,"_id":%b}}\n%b\n' % (orjson.dumps(index), orjson.dumps(identity), source)
+    return b"%b%b}}\n%b\n" % (_begin(index), orjson.dumps(identity), source)
+
+
+@lru_cache(maxsize=100)
+def _begin(index: str) -> bytes:
+    return b'{"create":{"_index":%b,"_id":' % orjson.dumps(index)
 
 
 EVENT = b'"event":{'
@@ -141,8 +147,7 @@ class Bulk:
         return encode(self._streams.of(document["event"]["dataset"]), document_id(document), orjson.dumps(document))
 
     def _request(self, events: Sequence[bytes]) -> Any:
-        moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        stamp = b'%b"ingested":"%b",' % (EVENT, moment.encode())
+        stamp = b'%b"ingested":"%b",' % (EVENT, now().encode())
         body, headers = b"".join([event.replace(EVENT, stamp, 1) for event in events]), HEADERS
         if self._compress:
             # The fastest level: it takes a tenth of the time of the default for nearly the same size.
@@ -217,9 +222,7 @@ class Bulk:
             log.error("driftline: a dead letter is refused and lost: %s: %s", reason, source.decode().rstrip())
             self._counters.count(lost=1)
             return ()
-        self._counters.say(
-            "dead", "driftline: Elasticsearch refuses a document, kept as a dead letter: %s", reason
-        )
+        self._counters.say("dead", "driftline: Elasticsearch refuses a document, kept as a dead letter: %s", reason)
         document = _unmarked(orjson.loads(source))  # sent once or twice, it makes the same dead letter
         letter = dead_letter(document, reason, str(error.get("type")), Source(namespace=self._streams.namespace))
         return (Letter(self._encode(letter)),)

@@ -33,11 +33,9 @@ def uuid7() -> str:
 
     Source: RFC 9562, section 5.7, https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7.
     """
-    value = int.from_bytes(os.urandom(10)) | (time.time_ns() // 1_000_000) << 80
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    milliseconds, chance = time.time_ns() // 1_000_000, os.urandom(10).hex()
+    variant = "89ab"[int(chance[3], 16) & 3]
+    return f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[8:]}"
 
 
 def refuse(name: str, got: Any, allowed: str) -> NoReturn:
@@ -70,10 +68,22 @@ def identity(value: Any, *, required: bool = False) -> str:
     return value
 
 
+def now() -> str:
+    """The time as ISO 8601 text in UTC, with microseconds."""
+    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+    return f"{_second(seconds)}.{rest // 1_000:06d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    # The log call waits for this: the date is worked out once a second.
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def moment(value: Any) -> str:
     """A time as ISO 8601 text in UTC; now for None."""
     if value is None:
-        return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return now()
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = datetime.fromtimestamp(value, UTC)
@@ -104,6 +114,8 @@ def number(name: str, value: Any) -> float:
 
 def probability(name: str, value: Any) -> float:
     """A number from 0 to 1."""
+    if type(value) is float and 0.0 <= value <= 1.0:
+        return value
     value = native(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         refuse(name, value, "a probability, a number from 0 to 1")
@@ -112,6 +124,8 @@ def probability(name: str, value: Any) -> float:
 
 def label(name: str, value: Any) -> str:
     """A class as text."""
+    if type(value) is str and value:
+        return value
     value = native(value)
     if isinstance(value, bool):
         return "true" if value else "false"

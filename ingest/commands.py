@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from .client import AddressError, connect, explain, url_of
-from .events import Source
 from .counters import Stats
+from .events import Source
 from .shipper import Shipper
 from .sources import history, mapping, tables
 from .streams import Streams

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,6 +23,8 @@ UNVERSIONED = "unversioned"
 """The version of a model that names none: a document always has one, since windows are counted per version."""
 
 TIMESTAMP = "@timestamp"
+TAGS = "tags"
+DATASET = "data_stream.dataset"
 EVENT_ID = "event.id"
 EVENT_INGESTED = "event.ingested"
 EVENT_DURATION = "event.duration"
@@ -80,7 +82,8 @@ class Source:
     namespace: str = "default"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen: that makes a microsecond of the log call, which a service waits for.
+@dataclass(slots=True, kw_only=True)
 class Prediction:
     """One answer of a model.
 
@@ -149,29 +152,29 @@ class Prediction:
         return document | checks.labels(self.labels)
 
     def _answer(self, task: Task) -> dict[str, Any]:
-        given = {"label": self.label, "score": self.score, "probabilities": self.probabilities, "value": self.value}
-        allowed = _ANSWERS[task]
-        for name, value in given.items():
-            if value is not None and name not in allowed:
-                checks.refuse(name, value, f"only {', '.join(allowed)} for a {task} model")
         answer: dict[str, Any] = {}
-        if self.label is not None:
-            answer["label"] = checks.label("label", self.label)
-        if self.score is not None:
-            answer["score"] = checks.probability("score", self.score)
-        if self.probabilities is not None:
-            answer["probabilities"] = {
-                checks.name("probabilities", name): checks.probability(f"probabilities.{name}", p)
-                for name, p in self.probabilities.items()
-            }
-        if self.value is not None:
-            answer["value"] = checks.number("value", self.value)
+        allowed = _ANSWERS[task]
+        for name, check in _ANSWER_CHECKS:
+            if (value := getattr(self, name)) is not None:
+                if name not in allowed:
+                    checks.refuse(name, value, f"only {', '.join(allowed)} for a {task} model")
+                answer[name] = check(name, value)
         if not answer and self.error is None:
             msg = f"{' or '.join(allowed)} is missing: a {task} prediction has at least one of them, or an error"
             raise EventError(msg)
         return answer
 
 
+def _probabilities(where: str, given: Mapping[str, Any]) -> dict[str, float]:
+    return {checks.name(where, name): checks.probability(f"{where}.{name}", p) for name, p in given.items()}
+
+
+_ANSWER_CHECKS: tuple[tuple[str, Callable[[str, Any], Any]], ...] = (
+    ("label", checks.label),
+    ("score", checks.probability),
+    ("probabilities", _probabilities),
+    ("value", checks.number),
+)
 _ANSWERS = {
     Task.BINARY: ("score", "label"),
     Task.MULTICLASS: ("label", "probabilities"),
@@ -350,7 +353,9 @@ def _envelope(
 
 
 def _task(task: Any) -> Task:
-    try:
-        return Task(task)
-    except ValueError:
-        checks.refuse("task", task, ", ".join(Task))
+    # A Task is a text, and equal to its value.
+    found = _TASKS.get(task) if isinstance(task, str) else None
+    return found or checks.refuse("task", task, ", ".join(Task))
+
+
+_TASKS = {task.value: task for task in Task}

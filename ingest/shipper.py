@@ -333,5 +333,3 @@ class Shipper:
         self._reported = time.monotonic()
         if self._bulk:
             self._bulk.tell(report(self.stats().to_document(), self._service, os.getpid(), self.streams.namespace))
-
-

@@ -161,7 +161,9 @@ class Spool:
                     if segment.inherited:
                         self.inherited += size
                     if size:
-                        return Batch(chunk.events, chunk.since, segment.inherited, segment, chunk.start, chunk.end, size)
+                        return Batch(
+                            chunk.events, chunk.since, segment.inherited, segment, chunk.start, chunk.end, size
+                        )
                     segment.settle(chunk.start, chunk.end)
                 self._drop_if_finished(segment)
         return None
@@ -234,5 +236,3 @@ def _size_of(entry: os.DirEntry[str]) -> int:
     with contextlib.suppress(OSError):
         return entry.stat().st_size
     return 0
-
-

@@ -62,9 +62,7 @@ def _bulk(url: str, helper: Callable[[Elasticsearch], Iterable[tuple[bool, Any]]
 
 def streaming_bulk(url: str, documents: Documents, namespace: str) -> float:
     """The helper of the official client, with orjson and large batches."""
-    return _bulk(
-        url, lambda client: helpers.streaming_bulk(client, _actions(documents, namespace), chunk_size=BATCH)
-    )
+    return _bulk(url, lambda client: helpers.streaming_bulk(client, _actions(documents, namespace), chunk_size=BATCH))
 
 
 def parallel_bulk(url: str, documents: Documents, namespace: str) -> float:

@@ -57,7 +57,10 @@ def test_a_batch_is_about_as_large_as_asked_for_and_never_empty(spool):
     assert batches == [[sent[0]], [sent[1]], [sent[2]]]
 
 
-@given(written=st.lists(st.binary(max_size=300).filter(lambda event: MARKER not in event), max_size=40), most=st.integers(1, 7))
+@given(
+    written=st.lists(st.binary(max_size=300).filter(lambda event: MARKER not in event), max_size=40),
+    most=st.integers(1, 7),
+)
 def test_any_events_survive(tmp_path_factory, written, most):
     """Empty ones and such of any bytes, whatever the size of the batches."""
     spool = Spool(tmp_path_factory.mktemp("spool"), 10_000_000)

@@ -1,0 +1,97 @@
+"""How long the log call takes in the service's thread, whatever Elasticsearch does meanwhile.
+
+    python -m benchmarks.ingest.calls URL MODE      durable, memory, or ecs-logging
+
+Each kind is measured in a process of its own; this prints the percentiles of its calls in microseconds, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ecs_logging
+import structlog
+
+from driftline.ingest import Shipper, configure
+
+from . import made
+
+CALLS = 40_000
+FIRST = 4_000
+"""Calls that are not counted: caches fill, threads start."""
+BURST, PAUSE = 20, 0.002
+"""A service does other things between its predictions; without a pause the calls would be all it does."""
+
+
+def _shipping(url: str, mode: str, folder: Path) -> tuple[Callable[[dict[str, Any]], Any], Callable[[], Any]]:
+    spool = folder / "spool" if mode == "durable" else None
+    shipper = Shipper(url, namespace=f"c{time.time_ns()}", spool=spool, queue_size=2 * CALLS)
+    configure("checkout", version="1.0", environment="production", shipper=shipper)
+    log = structlog.get_logger()
+
+    def call(features: dict[str, Any]) -> None:
+        log.info(
+            "prediction", model="fraud", task="binary", model_version="1.0", score=0.31, label="fine",
+            features=features, segments={"channel": "web"},
+        )  # fmt: skip
+
+    def check() -> None:
+        assert shipper.stats().dropped == 0
+        shipper.close(timeout=0)
+
+    return call, check
+
+
+def _formatting(folder: Path) -> tuple[Callable[[dict[str, Any]], Any], Callable[[], Any]]:
+    handler = logging.FileHandler(folder / "log.jsonl")
+    handler.setFormatter(ecs_logging.StdlibFormatter())
+    log = logging.getLogger("checkout")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+    def call(features: dict[str, Any]) -> None:
+        log.info(
+            "prediction",
+            extra={
+                "model": {"name": "fraud", "task": "binary", "version": "1.0"},
+                "prediction": {"score": 0.31, "label": "fine"},
+                "features": features,
+                "segments": {"channel": "web"},
+            },
+        )
+
+    return call, lambda: None
+
+
+def main() -> None:
+    """Measure one kind."""
+    url, mode = sys.argv[1:]
+    logging.disable(logging.WARNING) if mode != "ecs-logging" else None
+    chance = random.Random(7)
+    rows = [made.features(chance) for _ in range(1_000)]
+    took = []
+    with tempfile.TemporaryDirectory(prefix="driftline-calls-") as folder:
+        call, check = _formatting(Path(folder)) if mode == "ecs-logging" else _shipping(url, mode, Path(folder))
+        for number in range(CALLS):
+            row = rows[number % len(rows)]
+            began = time.perf_counter_ns()
+            call(row)
+            took.append(time.perf_counter_ns() - began)
+            if number % BURST == 0:
+                time.sleep(PAUSE)
+        check()
+    counted = sorted(took[FIRST:])
+    print(json.dumps({name: counted[int(len(counted) * q)] / 1_000 for name, q in (("p50", 0.5), ("p99", 0.99))}))
+
+
+if __name__ == "__main__":
+    main()

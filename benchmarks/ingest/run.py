@@ -1,0 +1,125 @@
+"""`make bench-ingest`: what the way to Elasticsearch carries, and what it costs the service.
+
+All figures are ratios or times of one run on one machine, side by side. Without ELASTICSEARCH_URL a node of its own is
+started for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from benchmarks.figures import Figure, publish
+from benchmarks.ingest import throughput
+
+from driftline.analyzers import setup
+from driftline.ingest.client import connect
+from driftline.local import node
+
+UNREACHABLE = "http://127.0.0.1:9"
+"""Port 9 is that of the discard protocol, on which nothing listens."""
+
+
+@contextmanager
+def cluster() -> Iterator[str]:
+    """The cluster to measure against."""
+    if url := os.environ.get("ELASTICSEARCH_URL"):
+        yield url
+        return
+    folder = Path(tempfile.mkdtemp(prefix="driftline-bench-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    try:
+        click.echo("starting Elasticsearch")
+        started = node.start(node.Settings(folder / "node", node.default_home() / "distributions", port))
+        yield started.url
+    finally:
+        node.stop(folder / "node")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def answering(how: str) -> Iterator[str]:
+    """An Elasticsearch that is overloaded or slow."""
+    command = [sys.executable, "-m", "benchmarks.ingest.answers", how]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+    process.kill()
+    process.communicate()
+
+
+def call(url: str, mode: str) -> dict[str, float]:
+    """The percentiles of the log call, in microseconds: the least of three runs, as others on the machine only add."""
+    command = [sys.executable, "-m", "benchmarks.ingest.calls", url, mode]
+    runs = [json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(3)]
+    found = {name: min(run[name] for run in runs) for name in runs[0]}
+    click.echo(f"log call, {mode}: p50 {found['p50']:.1f} us, p99 {found['p99']:.1f} us")
+    return found
+
+
+def sending(url: str, count: int, rounds: int) -> list[Figure]:
+    """Throughput: medians of the rounds' ratios."""
+    took = throughput.measure(url, count, rounds, click.echo)
+
+    def ratio(slow: str, fast: str) -> float:
+        return statistics.median(s / f for s, f in zip(took[slow], took[fast], strict=True))
+
+    rates = [Figure(f"{way}, documents/s", round(count / statistics.median(took[way]))) for way in took]
+    return [
+        *rates,
+        Figure.at_least("durable against the firehose", ratio("firehose", "durable"), 0.75),
+        Figure.at_least("memory against the firehose", ratio("firehose", "memory"), 0.75),
+        Figure.at_least("durable against streaming_bulk", ratio("streaming_bulk", "durable"), 2.5),
+        Figure.at_least("memory against streaming_bulk", ratio("streaming_bulk", "memory"), 2.5),
+        Figure.at_least("durable against parallel_bulk", ratio("parallel_bulk", "durable"), 1.8),
+        Figure.at_least("memory against parallel_bulk", ratio("parallel_bulk", "memory"), 1.8),
+        Figure("firehose against streaming_bulk", round(ratio("streaming_bulk", "firehose"), 4)),
+        Figure("firehose against parallel_bulk", round(ratio("parallel_bulk", "firehose"), 4)),
+    ]
+
+
+def logging(url: str) -> list[Figure]:
+    """The log call, with an Elasticsearch that is well, away, overloaded and slow."""
+    formatter = call(url, "ecs-logging")
+    with answering("overloaded") as overloaded, answering("slow") as slow:
+        states = {"up": url, "away": UNREACHABLE, "answering 429": overloaded, "taking 500 ms": slow}
+        found = {(mode, name): call(at, mode) for mode in ("durable", "memory") for name, at in states.items()}
+    figures = [Figure("logging with ecs-logging, p50 us", formatter["p50"])]
+    for (mode, name), took in found.items():
+        figures.append(Figure.at_most(f"log call, {mode}, Elasticsearch {name}, p50 us", took["p50"], 15))
+        figures.append(Figure.at_most(f"log call, {mode}, Elasticsearch {name}, p99 us", took["p99"], 60))
+    for mode in ("durable", "memory"):
+        own = found[mode, "up"]["p50"]
+        worst = max(found[mode, name]["p50"] for name in states)
+        figures.append(Figure.at_least(f"logging with ecs-logging against {mode}", formatter["p50"] / own, 4))
+        figures.append(Figure.at_most(f"log call, {mode}, p50 at worst against Elasticsearch up", worst / own, 1.2))
+    return figures
+
+
+@click.command()
+@click.option("--count", default=200_000, show_default=True, help="Documents a way and round.")
+@click.option("--rounds", default=5, show_default=True, help="How often each way has its turn.")
+def main(count: int, rounds: int) -> None:
+    """Measure, print the table, and write benchmarks/results/ingest.json."""
+    with cluster() as url:
+        with connect(url) as client:
+            setup.install(client)
+        figures = [*logging(url), *sending(url, count, rounds)]
+    sys.exit(publish("ingest", figures))
+
+
+if __name__ == "__main__":
+    main()
