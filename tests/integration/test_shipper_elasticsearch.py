@@ -7,6 +7,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 import structlog
 from elasticsearch import Elasticsearch
 
@@ -109,3 +110,53 @@ def test_a_feature_that_changes_its_type_is_kept(client, elasticsearch_url, stre
         assert shipper.stats().sent == 2
     found = stored(client, streams.predictions)
     assert [found[f"p{number}"]["features"] for number in (0, 1)] == [{"a": "low", "b": 1}, {"a": 3, "b": "high"}]
+
+
+def test_reports_can_be_charted(client, elasticsearch_url, streams):
+    """How a shipper does is in a data stream of its own, with numbers that can be added up."""
+    with Shipper(elasticsearch_url, namespace=streams.namespace, max_age=0.02) as shipper:
+        source = Source("checkout", "1.2", "production", streams.namespace)
+        shipper.send(Prediction(model="m", task="regression", value=1.0).to_document(source))
+        assert shipper.flush(60)
+    client.indices.refresh(index=streams.shipper)
+    sums = {name: {"sum": {"field": f"shipper.{name}"}} for name in ("sent", "dropped", "lag")}
+    by_service = {"terms": {"field": "service.name"}, "aggs": sums}
+    (bucket,) = client.search(index=streams.shipper, size=0, aggs={"s": by_service})["aggregations"]["s"]["buckets"]
+    assert (bucket["key"], bucket["sent"]["value"], bucket["dropped"]["value"]) == ("checkout", 1.0, 0.0)
+
+
+def test_an_event_that_another_shipper_brings_says_when_it_arrived_too(client, streams):
+    """Ours writes the time itself; for others the data stream's pipeline does."""
+    document = prediction(1, streams.namespace)
+    client.index(index=streams.predictions, id="p1", op_type="create", document=document)
+    assert "ingested" not in document["event"]
+    assert stored(client, streams.predictions)["p1"]["event"]["ingested"]
+
+
+def test_a_compressed_request_holds_the_same(client, elasticsearch_url, streams):
+    """As they go to another machine."""
+    with Shipper(elasticsearch_url, namespace=streams.namespace, max_age=0.02, compress=True) as shipper:
+        for number in range(100):
+            shipper.send(prediction(number, streams.namespace))
+        assert shipper.flush(60)
+    assert stored(client, streams.predictions).keys() == {f"p{number}" for number in range(100)}
+
+
+def test_documents_that_are_json_already_are_stored_as_they_are(client, elasticsearch_url, streams):
+    """Also those of many lines, and those that say when they arrived elsewhere; what is no document is refused."""
+    texts = [
+        b'{"@timestamp":"2024-05-01T00:00:00Z","event":{"id":"a"},"features":{"x":1.50}}',
+        b'{\n"@timestamp": "2024-05-01T00:00:00Z",\n"event": {"id": "b"}\n}',
+        b'{"@timestamp":"2024-05-01T00:00:00Z","event":{"id":"c","ingested":"2001-01-01T00:00:00Z"}}',
+    ]
+    with Shipper(elasticsearch_url, namespace=streams.namespace, max_age=0.02) as shipper:
+        for identity, text in zip("abc", texts, strict=True):
+            assert shipper.send_encoded("driftline.predictions", identity, text)
+        for wrong in (b"[1]", b"{}", b"no json", b'{"event": 3}'):
+            with pytest.raises(ValueError, match=r"allowed: a JSON object with `event`|unexpected|expected"):
+                shipper.send_encoded("driftline.predictions", "d", wrong)
+        assert shipper.flush(60)
+    found = stored(client, streams.predictions)
+    assert found.keys() == {"a", "b", "c"}
+    assert all(document["event"]["ingested"] > "2026" for document in found.values())
+    assert found["a"]["features"] == {"x": 1.5}
