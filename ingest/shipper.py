@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import threading
@@ -33,6 +34,7 @@ CLOSING_PAUSE = 0.5
 WAKE_SECONDS = 0.05
 ROOM_SECONDS = 0.01
 DONE = ("sent", "duplicates", "dead", "lost")
+THREAD = "driftline-shipper-"
 SPOOL_BYTES = 1024 * 1024 * 1024
 
 
@@ -275,11 +277,12 @@ class Shipper:
             if self._threads or self._closing.is_set():
                 return
             self._client = self._connect()
+            logging.getLogger("elastic_transport.node_pool").addFilter(_is_not_ours)
             self._bulk = Bulk(self._client, self.streams, self._counters, self.url, compress=self._compress)
             # Only now, after the client: what is registered last runs first, and the client's connections end at exit.
             endings.at_exit(self, on_sigterm=self._on_sigterm)
             self._threads = [
-                threading.Thread(target=self._work, name=f"driftline-shipper-{number}", daemon=True)
+                threading.Thread(target=self._work, name=f"{THREAD}{number}", daemon=True)
                 for number in range(self._workers)
             ]
             for thread in self._threads:
@@ -333,3 +336,8 @@ class Shipper:
         self._reported = time.monotonic()
         if self._bulk:
             self._bulk.tell(report(self.stats().to_document(), self._service, os.getpid(), self.streams.namespace))
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    # The client's library warns of each attempt that fails; that Elasticsearch is away is said here, once in a while.
+    return not str(record.threadName).startswith(THREAD)

@@ -52,6 +52,15 @@ def predictions(server: Server) -> set[str]:
     }
 
 
+def test_the_same_trouble_is_said_once_in_a_while(server, caplog):
+    """Not with every attempt, and not by the libraries below either."""
+    server.behave = lambda attempt, _: (0, None) if attempt <= 8 else (200, None)
+    with caplog.at_level(logging.WARNING), ship(server):
+        pass
+    assert len(caplog.records) == 1
+    assert "trying again" in caplog.text
+
+
 def test_an_answer_that_is_no_elasticsearch_s_is_tried_again(server):
     """Something in between may answer in its place; that loses nothing and stops nobody."""
 
