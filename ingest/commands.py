@@ -1,10 +1,11 @@
-"""The command load."""
+"""The commands load and ship."""
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
@@ -20,7 +21,11 @@ from .client import AddressError, connect, explain, url_of
 from .counters import Stats
 from .events import Source
 from .shipper import Shipper
-from .sources import history, mapping, tables
+from .sources import files as log_files
+from .sources import history, mapping, places, tables
+from .sources.settle import PATIENCE, IncompleteError
+from .sources.shipped import Job, Shipped
+from .sources.stopping import on_signals
 from .streams import Streams
 
 if TYPE_CHECKING:
@@ -86,7 +91,7 @@ def load(
         with Shipper(url, namespace=namespace, block=True, max_age=0.2) as shipper:
             try:
                 found = _load(list(zip(files, fitted, states, strict=True)), shipper, source, quiet=as_json)
-            except (history.IncompleteError, tables.TableError, KeyboardInterrupt):
+            except (IncompleteError, tables.TableError, KeyboardInterrupt):
                 shipper.close(timeout=0)
                 raise
             stats = shipper.close()
@@ -97,6 +102,153 @@ def load(
     for loaded in found:
         click.echo(_line(loaded))
     click.echo(_total(stats))
+
+
+@click.command()
+@click.option(
+    "--files", "patterns", metavar="GLOB", multiple=True, help="JSON lines files; may be given several times."
+)
+@click.option("--kafka", "brokers", metavar="BROKERS", help="Kafka instead of files: host:port, several with commas.")
+@click.option("--topic", metavar="NAME", help="The topic of Kafka.")
+@click.option("--group", metavar="NAME", help="Consumer group; default driftline-NAMESPACE.")
+@click.option(
+    "--kafka-config", metavar="FILE", type=click.Path(path_type=Path), help="Lines such as security.protocol=SSL."
+)
+@click.option(
+    "--namespace",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="Namespace of the streams that all events go to, whatever they say.",
+)
+@click.option("--once", is_flag=True, help="End at the end of what is there now, instead of following it.")
+@click.option(
+    "--state",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where it is noted how far files are read; default $XDG_STATE_HOME/driftline/ship.",
+)
+@click.option("--url", metavar="URL", help="Elasticsearch; default $ELASTICSEARCH_URL, else http://127.0.0.1:9200.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def ship(
+    patterns: Sequence[str],
+    brokers: str | None,
+    topic: str | None,
+    group: str | None,
+    kafka_config: Path | None,
+    namespace: str,
+    state: Path | None,
+    url: str | None,
+    *,
+    once: bool,
+    as_json: bool,
+) -> None:
+    r"""Ship the events that services log to files or to Kafka.
+
+    Follows until SIGTERM or Ctrl-C, which let the batch at hand be stored. Files are followed through rotation by
+    renaming and by truncation. Lines of other logs are passed over; what is recognisably an event of Driftline's, yet
+    broken, is kept as a dead letter. A repeat, after a crash or by Kafka, stores nothing twice.
+
+    \b
+    Examples:
+      driftline ship --files 'logs/*.jsonl'
+      driftline ship --files 'logs/*.jsonl' --files /var/log/shop.jsonl --once
+      driftline ship --kafka broker:9092 --topic predictions
+    """
+    _one_source(patterns, brokers, state, {"--topic": topic, "--group": group, "--kafka-config": kafka_config})
+    name = f"topic {topic}" if topic else "files"
+    with _clear_errors(url), on_signals() as stopping:
+        _namespace(namespace)
+        with connect(url, max_retries=0) as client:
+            cluster = _cluster(client) or url_of(url)
+        # Who follows waits for a cluster that is away, however long that takes; whoever looks on is told by the log.
+        patience = PATIENCE if once else float("inf")
+        with Shipper(url, namespace=namespace, block=True, max_age=0.2) as shipper, _bar(quiet=as_json) as show:
+            job = Job(shipper, once, stopping, show, patience)
+            try:
+                if brokers and topic:
+                    shipped = _ship_topic(brokers, topic, group, kafka_config, job)
+                else:
+                    shipped = _ship_files(patterns, _state(state, namespace, cluster), job)
+            except BaseException:
+                shipper.close(timeout=0)
+                raise
+            stats = shipper.close()
+    _report(name, shipped, stats, as_json=as_json)
+
+
+def _one_source(patterns: Sequence[str], brokers: str | None, state: Path | None, others: Mapping[str, object]) -> None:
+    if bool(patterns) == bool(brokers):
+        msg = "give --files or --kafka: one of them, and not both"
+        raise click.UsageError(msg)
+    if brokers and not others["--topic"]:
+        msg = "--kafka needs --topic"
+        raise click.UsageError(msg)
+    strange = [name for name, value in others.items() if value] if patterns else ["--state"] if state else []
+    if strange:
+        msg = f"{' and '.join(strange)}: only with {'--kafka' if patterns else '--files'}"
+        raise click.UsageError(msg)
+
+
+def _state(given: Path | None, namespace: str, cluster: str) -> Path:
+    """Where it is noted how far files are shipped to this very place."""
+    digest = hashlib.sha256(cluster.encode()).hexdigest()[:12]
+    folder = (given or places.home() / "ship") / f"{namespace}-{digest}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _ship_files(patterns: Sequence[str], folder: Path, job: Job) -> Shipped:
+    found = log_files.Files(patterns, places.Places(folder), job)
+    if not len(found):
+        text = f"--files: got {' '.join(map(repr, patterns))}, and no file matches"
+        if job.once:
+            raise click.UsageError(text)
+        click.echo(f"driftline: {text} yet; waiting", err=True)
+    return log_files.run(found, job)
+
+
+def _ship_topic(brokers: str, topic: str, group: str | None, config: Path | None, job: Job) -> Shipped:
+    try:
+        from . import confluent  # noqa: PLC0415 (an extra)
+        from .sources import kafka  # noqa: PLC0415
+    except ImportError as error:
+        _fail(str(error), 1)
+    try:
+        settings = confluent.read_settings(config) if config else {}
+        group = group or f"driftline-{job.shipper.streams.namespace}"
+        return kafka.run(kafka.Topic(brokers, topic, group, job, settings), job)
+    except confluent.SettingsError as error:
+        _fail(str(error), 2)
+    except kafka.TopicError as error:
+        _fail(str(error), 1)
+
+
+@contextmanager
+def _bar(*, quiet: bool) -> Iterator[Callable[[Shipped], None]]:
+    """Show on a terminal how far it is."""
+    bars = (TextColumn("shipping"), BarColumn(), TextColumn("{task.fields[events]:,} events"), TimeRemainingColumn())
+    with Progress(*bars, console=Console(stderr=True, quiet=quiet)) as progress:
+        task = progress.add_task("shipping", total=None, events=0)
+        yield lambda shipped: progress.update(
+            task, completed=shipped.done, total=shipped.total or None, events=shipped.events
+        )
+
+
+def _report(name: str, shipped: Shipped, stats: Stats, *, as_json: bool) -> None:
+    if as_json:
+        documents = {"stored": stats.sent, "stored_before": stats.duplicates, "refused": stats.dead, "lost": stats.lost}
+        click.echo(orjson.dumps({"source": name, **asdict(shipped), "documents": documents}))
+    else:
+        text = f"{name}: {shipped.events:,} events"
+        if shipped.passed:
+            text += f", {shipped.passed:,} other lines passed over"
+        if shipped.refused:
+            text += f"; {shipped.refused:,} broken ones kept as dead letters, the first: {shipped.reason}"
+        click.echo(text)
+        click.echo(_total(stats))
+    if stats.lost:
+        _fail(f"{stats.lost:,} documents are refused, and so are their dead letters; the log above holds them", 1)
 
 
 def _line(loaded: history.Loaded) -> str:
@@ -153,7 +305,7 @@ def _cluster(client: Elasticsearch) -> str | None:
     with suppress(AuthorizationException):
         if not client.indices.exists_index_template(name="driftline-predictions"):
             msg = "the cluster has no templates of Driftline yet: run `driftline setup`"
-            raise history.IncompleteError(msg)
+            raise IncompleteError(msg)
     with suppress(AuthorizationException):
         return str(client.info()["cluster_uuid"])
     return None
@@ -174,7 +326,7 @@ def _clear_errors(url: str | None) -> Iterator[None]:
         yield
     except (mapping.MappingError, AddressError) as error:
         _fail(str(error), 2)
-    except (tables.TableError, history.IncompleteError) as error:
+    except (tables.TableError, IncompleteError) as error:
         _fail(str(error), 1)
     except (ApiError, TransportError) as error:
         _fail(explain(error, url), 1)

@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import structlog
@@ -22,7 +22,6 @@ from structlog.typing import Processor
 
 from .checks import EventError, shown
 from .events import TIMESTAMP, Change, Outcome, Prediction, Source, dead_letter
-from .shipper import Shipper
 from .streams import Streams
 
 EVENTS: Mapping[str, type[Prediction | Outcome | Change]] = {
@@ -39,6 +38,13 @@ REFUSED = "refused"
 """The key of an `EventError` with which an event comes that was found to be wrong before it was logged."""
 
 
+class Carrier(Protocol):
+    """What takes documents from the log call: a `Shipper`, a `kafka.KafkaShipper`, or whatever has a `send`."""
+
+    def send(self, document: Mapping[str, Any], /) -> Any:
+        """Take a document, at once."""
+
+
 class DriftlineProcessor:
     """A structlog processor that turns predictions, outcomes and changes into documents.
 
@@ -48,7 +54,7 @@ class DriftlineProcessor:
         echo: Whether a document that was handed to the shipper is logged as well.
     """
 
-    def __init__(self, source: Source, shipper: Shipper | None = None, *, echo: bool = False) -> None:
+    def __init__(self, source: Source, shipper: Carrier | None = None, *, echo: bool = False) -> None:
         Streams(source.namespace)
         self._source = source
         self._shipper = shipper
@@ -124,7 +130,7 @@ def driftline_processors(
     version: str | None = None,
     environment: str | None = None,
     namespace: str | None = None,
-    shipper: Shipper | None = None,
+    shipper: Carrier | None = None,
     echo: bool = False,
 ) -> list[Processor]:
     """The processors to put before the renderer of a service's structlog set-up.
@@ -171,7 +177,7 @@ def configure(
     environment: str | None = None,
     namespace: str | None = None,
     file: str | Path | None = None,
-    shipper: Shipper | None = None,
+    shipper: Carrier | None = None,
 ) -> None:
     """Set structlog up for a service that has no set-up of its own: JSON lines to standard output or a file.
 

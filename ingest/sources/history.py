@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..checks import EventError
-from ..client import explain
 from ..events import Outcome, Prediction, Source, dead_letter
 from ..shipper import Shipper
-from . import tables
+from . import places, tables
 from .mapping import MappingError, TableMapping, check_columns
+from .settle import PATIENCE, IncompleteError, settle
 
 CHECKPOINT = 10_000
 """Rows between two notes of how far a file is loaded."""
-PATIENCE = 60.0
-"""Seconds without any progress after which loading gives up."""
-HOPELESS = frozenset({401, 403})
-"""Statuses that waiting does not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +125,7 @@ def load(
             shipper.send(document)
         if number % CHECKPOINT == 0:
             _settle(shipper, file, patience)
-            _write(state, number)
+            places.write(state, {"rows": number})
             progress(number)
     _settle(shipper, file, patience)
     progress(number)
@@ -145,23 +139,10 @@ def load(
     )
 
 
-class IncompleteError(RuntimeError):
-    """Not everything was stored; loading again goes on from there."""
-
-
 def _settle(shipper: Shipper, file: Path, patience: float) -> None:
-    before, since = shipper.stats(), time.monotonic()
-    while not shipper.flush(0.5):
-        now, trouble = shipper.stats(), shipper.trouble
-        if now.waiting != before.waiting:
-            before, since = now, time.monotonic()
-        if getattr(trouble, "status_code", None) in HOPELESS or time.monotonic() - since > patience:
-            reason = explain(trouble, shipper.url) if trouble else "Elasticsearch takes nothing"
-            msg = f"{file}: not everything is stored: {reason}; the same command goes on from there"
-            raise IncompleteError(msg)
-    stats = shipper.stats()
-    if stats.lost or stats.dropped:
-        msg = f"{file}: {stats.lost + stats.dropped:,} documents are not stored; the log says why"
+    settle(shipper, str(file), patience)
+    if lost := shipper.stats().lost:
+        msg = f"{file}: {lost:,} documents are not stored; the log says why"
         raise IncompleteError(msg)
 
 
@@ -173,8 +154,7 @@ def state_file(file: Path, mapping_text: str, namespace: str, cluster: str) -> P
     status = file.stat()
     parts = (str(file.resolve()), status.st_size, status.st_mtime_ns, mapping_text, namespace, cluster)
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "driftline" / "loads" / f"{digest}.json"
+    return places.home() / "loads" / f"{digest}.json"
 
 
 def _read(state: Path) -> int:
@@ -182,10 +162,3 @@ def _read(state: Path) -> int:
         return int(json.loads(state.read_text())["rows"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0
-
-
-def _write(state: Path, rows: int) -> None:
-    state.parent.mkdir(parents=True, exist_ok=True)
-    fresh = state.with_suffix(".new")
-    fresh.write_text(json.dumps({"rows": rows}))
-    fresh.replace(state)

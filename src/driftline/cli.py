@@ -8,7 +8,10 @@ from importlib import import_module
 try:
     import click
 except ImportError:
-    sys.exit("driftline: the command line needs `pip install 'driftline[analyzers]'`; the logger alone does not")
+    sys.exit(
+        "driftline: the command line needs `pip install 'driftline[analyzers]'`, and `driftline ship` alone "
+        "`pip install 'driftline[ship]'`; the logger needs neither"
+    )
 
 COMMANDS = {
     "up": ("driftline.local.commands", "Start a local Elasticsearch, or wait for the one at ELASTICSEARCH_URL."),
@@ -16,6 +19,7 @@ COMMANDS = {
     "status": ("driftline.local.commands", "Say which Elasticsearch is used and how it is."),
     "setup": ("driftline.analyzers.commands", "Install templates, pipelines and roles in the cluster."),
     "load": ("driftline.ingest.commands", "Load past predictions and outcomes from files."),
+    "ship": ("driftline.ingest.commands", "Ship events from log files or Kafka, until stopped."),
     "init": ("driftline.analyzers.commands", "Write a first monitors.yml from what is in the cluster."),
     "analyze": ("driftline.analyzers.commands", "Join outcomes and bring the metrics up to date."),
     "run": ("driftline.analyzers.commands", "Analyse on a schedule, until stopped."),

@@ -53,7 +53,8 @@ def test_the_command_line_says_what_it_needs(light):
     done = subprocess.run([light.with_name("driftline"), "setup"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        "driftline: the command line needs `pip install 'driftline[analyzers]'`; the logger alone does not"
+        "driftline: the command line needs `pip install 'driftline[analyzers]'`, and `driftline ship` alone "
+        "`pip install 'driftline[ship]'`; the logger needs neither"
     )
 
 
