@@ -228,7 +228,8 @@ def _ship_topic(brokers: str, topic: str, group: str | None, config: Path | None
 def _bar(*, quiet: bool) -> Iterator[Callable[[Shipped], None]]:
     """Show on a terminal how far it is."""
     bars = (TextColumn("shipping"), BarColumn(), TextColumn("{task.fields[events]:,} events"), TimeRemainingColumn())
-    with Progress(*bars, console=Console(stderr=True, quiet=quiet)) as progress:
+    console = Console(stderr=True)
+    with Progress(*bars, console=console, disable=quiet or not console.is_terminal) as progress:
         task = progress.add_task("shipping", total=None, events=0)
         yield lambda shipped: progress.update(
             task, completed=shipped.done, total=shipped.total or None, events=shipped.events
