@@ -200,7 +200,7 @@ def _state(given: Path | None, namespace: str, cluster: str) -> Path:
 
 def _ship_files(patterns: Sequence[str], folder: Path, job: Job) -> Shipped:
     found = log_files.Files(patterns, places.Places(folder), job)
-    if not len(found):
+    if not found.found:
         text = f"--files: got {' '.join(map(repr, patterns))}, and no file matches"
         if job.once:
             raise click.UsageError(text)

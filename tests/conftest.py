@@ -19,7 +19,9 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from driftline.analyzers import setup
 from driftline.ingest.client import connect
 from driftline.ingest.streams import Streams
+from driftline.local import kafka as local_kafka
 from driftline.local import node
+from driftline.local.errors import LocalError
 
 hypothesis.settings.register_profile("driftline", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("driftline")
@@ -99,6 +101,22 @@ def streams(client: Elasticsearch, namespace: str) -> Iterator[Streams]:
     yield names
     for index in (names.profiles, names.metrics, names.alerts):
         client.indices.delete(index=index, ignore_unavailable=True)
+
+
+@pytest.fixture(scope="session")
+def kafka(distributions: Path, free_port: Callable[[], int]) -> Iterator[str]:
+    """The address of a Kafka broker that is started for this run; where there can be none, CI fails and people skip."""
+    with tempfile.TemporaryDirectory(prefix="driftline-test-", dir="/var/tmp") as folder:
+        try:
+            broker = local_kafka.start(Path(folder), distributions, free_port(), free_port())
+        except LocalError as error:
+            if "CI" in os.environ:
+                pytest.fail(str(error))
+            pytest.skip(f"no Kafka: {error}")
+        try:
+            yield broker.address
+        finally:
+            local_kafka.stop(broker)
 
 
 @dataclass(frozen=True)

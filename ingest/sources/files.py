@@ -35,6 +35,7 @@ class Files:
 
     Attributes:
         shipped: What was done so far.
+        found: Whether the patterns named any file, now or before.
         problems: What is wrong with files that cannot be read, by name.
     """
 
@@ -48,24 +49,29 @@ class Files:
         self.problems: dict[str, str] = {}
         # A file that was renamed out of the patterns while nothing ran is still to be read to its end.
         self._tails = {key: Tail(key, place, BATCH) for key, place in places.known.items() if self._is_mine(place.path)}
+        self.found = bool(self._tails)
         # What a process that died has sent is in the files that are there when the next one begins.
         self.look(BATCH)
+        self.found = self.found or bool(self._tails)
         for tail in self._tails.values() if job.once else ():
             tail.end = tail.size
-
-    def __len__(self) -> int:
-        return len(self._tails)
 
     def look(self, again: int = 0) -> None:
         """See which files there are by now.
 
         Args:
             again: First lines of new ones that may have been sent before.
+
+        Raises:
+            OSError: A new one cannot be noted.
         """
         seen = self._matching()
         for key, path in seen.items():
             if key not in self._tails:
-                self._tails[key] = Tail(key, self._places.known.get(key) or Place(path), again)
+                place = self._places.known.get(key) or Place(path)
+                self._tails[key] = Tail(key, place, again)
+                # At once: it may be renamed out of the patterns, and this process die, before anything of it is stored.
+                self._places.keep(key, place)
             self._tails[key].path = path
         for key in self._tails.keys() - seen.keys():
             self._let_go(self._tails[key])

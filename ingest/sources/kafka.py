@@ -19,7 +19,7 @@ log = logging.getLogger("driftline.ship")
 POLL_SECONDS = 0.5
 BATCH_SECONDS = 2.0
 """How long messages of a slow topic wait for company before they are committed."""
-START_SECONDS = 15.0
+START_SECONDS = 10.0
 # ruff: noqa: SLF001 (the client's own names for local errors begin with an underscore)
 EXPELLED = frozenset(
     {
@@ -89,8 +89,8 @@ class Topic:
         self._consumer.subscribe([name], self._on_assign, self._on_revoke, self._on_lost)
 
     def finished(self) -> bool:
-        """Whether all partitions of this member are read to the end that they had."""
-        return self._joined and self._assigned <= self._at_end
+        """Whether all partitions of this member are read to the end that they had, and that is committed."""
+        return self._joined and self._assigned <= self._at_end and not self._next
 
     def read(self) -> bool:
         """Take the next message; False when there is none for now.
@@ -170,6 +170,7 @@ class Topic:
         if error.code() in EXPELLED:
             log.warning("driftline: the group goes on without this member, which joins again: %s", error.str())
             self._next.clear()
+            self._joined = False
         elif error.code() in REFUSED:
             raise TopicError(self._text(error.str()))
         else:
@@ -208,6 +209,7 @@ class Topic:
     def _without(self, partitions: Iterable[TopicPartition]) -> None:
         for partition in partitions:
             self._assigned.discard(partition.partition)
+            self._at_end.discard(partition.partition)
             self._next.pop(partition.partition, None)
         self._joined = False
 
@@ -270,12 +272,13 @@ def run(topic: Topic, job: Job) -> Shipped:
             if not topic.read() or topic.due():
                 topic.commit()
                 job.progress(topic.shipped)
+        finished = topic.finished()  # who has left the group has no partitions any more
         if not topic.commit():
             msg = "all is stored, yet Kafka does not take the offsets; the same command goes on from there"
             raise IncompleteError(msg)
     finally:
         topic.leave()
-    if job.once and not topic.finished():
+    if job.once and not finished:
         msg = "stopped before the end; the same command goes on from there"
         raise IncompleteError(msg)
     return topic.shipped

@@ -246,9 +246,18 @@ def test_a_place_is_kept_only_when_all_before_it_is_stored(start, log, shipper, 
     shipper.stores = False
     with pytest.raises(IncompleteError, match="files: not everything is stored: Elasticsearch takes nothing"):
         run(start(once=True), Job(shipper, once=True, patience=0))
-    assert not list((tmp_path / "state").glob("*.json"))
+    assert [place.offset for place in Places(tmp_path / "state").known.values()] == [0]
     shipper.stores = True
     assert run(start(once=True), Job(shipper, once=True)).events == 2
+
+
+def test_a_file_is_known_as_soon_as_it_is_seen(start, log, shipper):
+    """The process may die, and the file be renamed out of the patterns, before anything of it is stored."""
+    append(log, events(1, 2))
+    start().ship()
+    log.rename(log.with_name("a.jsonl.1"))
+    turn(start())
+    assert shipper.got == [(number, True) for number in ("1", "2", "1", "2")]
 
 
 def test_a_torn_note_costs_nothing_but_time(start, log, shipper, tmp_path):
@@ -376,8 +385,7 @@ class Following(RuleBasedStateMachine):
     @rule()
     def rotate(self) -> None:
         """The log is renamed; the next write makes a new one. One that was never seen is found by its new name only."""
-        known = tails.key_of(self.log.stat()) in self.files._places.known
-        if not known and self.pattern == "*.jsonl":
+        if tails.key_of(self.log.stat()) not in self.files._places.known and self.pattern == "*.jsonl":
             return
         self.rotations += 1
         self.log.rename(f"{self.log}.{self.rotations}")
