@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from elasticsearch import Elasticsearch
 
 from driftline.ingest import ModelLogger, configure, driftline_processors
+from driftline.ingest.confluent import read_settings
 from driftline.ingest.events import Prediction, Source, document_id
 from driftline.ingest.kafka import KafkaShipper
 from driftline.ingest.shipper import Stats
@@ -29,6 +31,7 @@ from driftline.ingest.sources.kafka import Topic, run
 from driftline.ingest.sources.shipped import Job
 from driftline.ingest.streams import Streams
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "ship-files-and-kafka.md"
 PARTITIONS = 3
 START = 1_714_521_600
 
@@ -283,6 +286,25 @@ def test_what_a_service_logs_to_kafka_ends_in_elasticsearch(kafka, topic, begin,
     (outcome,) = stored(client, streams.outcomes)
     assert outcome.startswith(f"{identity}.")
     assert [count(client, stream) for stream in (streams.changes, streams.deadletter)] == [1, 1]
+
+
+def test_the_page_on_shipping_runs(kafka, topic, begin, client, streams):
+    """What a reader copies ends in Elasticsearch."""
+    ((block),) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    code = block.replace("broker-1:9092", kafka).replace('"predictions"', f'"{topic}"')
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    begin("--once").communicate(timeout=60)
+    assert [count(client, stream) for stream in (streams.predictions, streams.outcomes)] == [1, 1]
+
+
+def test_the_settings_of_the_page_are_settings(tmp_path):
+    """The client knows each of them."""
+    ((block),) = re.findall(r"^```properties\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    file = tmp_path / "kafka.properties"
+    file.write_text(block)
+    settings = read_settings(file)
+    assert len(settings) == 5
+    Consumer({"group.id": "x", **settings}).close()
 
 
 def test_a_prediction_and_its_outcome_are_in_one_partition(kafka, topic):
