@@ -76,18 +76,20 @@ class Tail:
             # Cut off, as `copytruncate` does, or another file that got the number of one that is gone.
             self.place = Place(self.place.path)
         found = self._lines(handle, lines, size)
+        if not found and self._is_left(handle):
+            found = self._lines(handle, lines, size, left=True)
         if found:
             begin, last = found[-1]
             self.place = self.place.moved(handle.fileno(), begin + len(last))
         return found
 
-    def _lines(self, handle: BinaryIO, lines: int, size: int) -> list[tuple[int, bytes]]:
+    def _lines(self, handle: BinaryIO, lines: int, size: int, *, left: bool = False) -> list[tuple[int, bytes]]:
         begin = offset = self.place.offset
         found: list[tuple[int, bytes]] = []
         handle.seek(offset)
         while len(found) < lines and offset - begin < size and (self.end is None or offset < self.end):
             line = handle.readline(MAX_LINE)
-            if not self._is_whole(line):
+            if not line or not (left or self._is_whole(line)):
                 break
             found.append((offset, line))
             offset += len(line)
@@ -99,13 +101,17 @@ class Tail:
         # Half a line waits for its newline; where nothing more is waited for, an object that is closed is a line.
         return self.end is not None and _is_object(line)
 
+    def _is_left(self, handle: BinaryIO) -> bool:
+        """Whether half a line ends a file that was renamed or deleted, and that nobody writes to any more."""
+        status = os.fstat(handle.fileno())
+        if status.st_size <= self.place.offset or status.st_mtime > time.time() - IDLE_SECONDS:
+            return False
+        return not _is_at(self.place.path, self.key)
+
     def find(self) -> bool:
         """Look for the file where it was, under any name; False when it is gone."""
-        try:
-            if key_of(Path(self.path).stat()) == self.key:
-                return True
-        except FileNotFoundError:
-            pass
+        if _is_at(self.path, self.key):
+            return True
         found = _renamed(self.path, self.key)
         self.path = found or self.path
         return found is not None
@@ -132,6 +138,13 @@ class Tail:
             else:
                 handle.close()  # Renamed just now: next time.
         return self._handle
+
+
+def _is_at(path: str, key: Key) -> bool:
+    try:
+        return key_of(Path(path).stat()) == key
+    except FileNotFoundError:
+        return False
 
 
 def _renamed(path: str, key: Key) -> str | None:

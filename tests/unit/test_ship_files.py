@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -326,6 +327,25 @@ def test_a_file_that_nobody_writes_to_is_let_go_and_taken_up_again(start, log, s
     log.rename(log.with_name("a.jsonl.1"))
     turn(files)
     assert shipper.ids == ["1", "2"]
+
+
+@pytest.mark.parametrize("pattern", ["logs/*.jsonl", "logs/*"])
+@pytest.mark.parametrize("once", [False, True])
+def test_half_a_line_that_is_left_behind_is_a_dead_letter(start, log, shipper, pattern, once):
+    """Its service died, and its file was renamed: nobody will write the other half. One still in place waits."""
+    append(log, event(1) + event(2)[:-10])
+    os.utime(log, (0, 0))
+    turn(start(pattern, once=once))
+    assert not shipper.letters
+    old = log.rename(log.with_name("a.jsonl.1"))
+    os.utime(old, (0, 0))
+    files = start(pattern, once=once)
+    turn(files)
+    turn(files)
+    (letter,) = shipper.letters
+    assert json.loads(letter["event"]["original"]) == event(2)[:-10]
+    files.look()
+    assert not any(tail.is_open for tail in files._tails.values())
 
 
 def test_the_place_of_a_file_that_is_long_gone_is_forgotten(start, log, tmp_path):
