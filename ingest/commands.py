@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import orjson
@@ -30,6 +30,9 @@ from .streams import Streams
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
+
+
+REPORT_SECONDS = 60.0
 
 
 def _example(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 (click's signature)
@@ -88,7 +91,7 @@ def load(
         if restart:
             for state in states:
                 state.unlink(missing_ok=True)
-        with Shipper(url, namespace=namespace, block=True, max_age=0.2) as shipper:
+        with Shipper(url, namespace=namespace, block=True, max_age=0.2, report_every=None) as shipper:
             try:
                 found = _load(list(zip(files, fitted, states, strict=True)), shipper, source, quiet=as_json)
             except (IncompleteError, tables.TableError, KeyboardInterrupt):
@@ -161,9 +164,10 @@ def ship(
         _namespace(namespace)
         with connect(url, max_retries=0) as client:
             cluster = _cluster(client) or url_of(url)
-        # Who follows waits for a cluster that is away, however long that takes; whoever looks on is told by the log.
-        patience = PATIENCE if once else float("inf")
-        with Shipper(url, namespace=namespace, block=True, max_age=0.2) as shipper, _bar(quiet=as_json) as show:
+        # Who follows waits for a cluster that is away, however long that takes, and reports how it goes.
+        patience, report = (PATIENCE, None) if once else (float("inf"), REPORT_SECONDS)
+        options: dict[str, Any] = {"namespace": namespace, "block": True, "max_age": 0.2, "on_sigterm": False}
+        with Shipper(url, report_every=report, **options) as shipper, _bar(quiet=as_json) as show:
             job = Job(shipper, once, stopping, show, patience)
             try:
                 if brokers and topic:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
 import time
@@ -14,11 +13,8 @@ from typing import Any, Self
 import orjson
 
 from .confluent import KafkaError, KafkaException, Message, Producer, SettingsError
-from .quiet import Quiet
-from .shipper import Stats
+from .counters import Counters, Stats, log
 from .streams import Streams
-
-log = logging.getLogger("driftline.kafka")
 
 WAIT_SECONDS = 0.1
 PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 (its public names)
@@ -80,9 +76,8 @@ class KafkaShipper:
         atexit.register(_close, reference)
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
-        self._counts = dict.fromkeys(("accepted", "sent", "lost", "dropped"), 0)
-        self._quiet = Quiet(log)
+        self._starting = threading.Lock()
+        self._counters = Counters()
         self._closed = False
         self._producer: Producer | None = None
         self.trouble: KafkaError | None = None
@@ -108,7 +103,7 @@ class KafkaShipper:
         """
         del again
         value, key = orjson.dumps(document), str(document["event"]["id"])
-        self._count("accepted", 1)
+        self._counters.count(accepted=1)
         try:
             if self._produce(key, value):
                 return True
@@ -116,17 +111,18 @@ class KafkaShipper:
             # Too large, for one; it would be refused again.
             self._lose(error.args[0], value)
             return True
-        self._count("accepted", -1)
-        self._count("dropped", 1)
-        self._quiet.say("drop", "driftline: the queue is full or closed; %d documents dropped so far", self._dropped)
+        self._counters.count(accepted=-1, dropped=1)
+        dropped = self._counters["dropped"]
+        self._counters.say("drop", "driftline: the queue is full or closed; %d documents dropped so far", dropped)
         return False
 
     def stats(self) -> Stats:
         """What was done so far."""
         if self._producer is not None:
             self._producer.poll(0)
-        with self._lock:
-            return Stats(**self._counts)
+        # Those that were accepted last: none is to be done before it is accepted.
+        done = {name: self._counters[name] for name in ("sent", "lost", "dropped")}
+        return Stats(accepted=self._counters["accepted"], **done)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until Kafka has everything taken so far, or refused it; False when the time was up before."""
@@ -145,13 +141,12 @@ class KafkaShipper:
             left = self.stats().waiting
             if left and self._producer is not None:
                 self._producer.purge()
-                self._count("dropped", left)
-                self._count("accepted", -left)
+                self._counters.count(accepted=-left, dropped=left)
                 log.warning("driftline: %d documents did not reach Kafka before the end; they are dropped", left)
         return self.stats()
 
     def _started(self) -> Producer:
-        with self._lock:
+        with self._starting:
             if self._producer is None:
                 try:
                     self._producer = Producer(self._settings)
@@ -181,25 +176,17 @@ class KafkaShipper:
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self.trouble = None
-            self._count("sent", 1)
+            self._counters.count(sent=1)
         elif error.code() not in PURGED:  # else it is counted as dropped
             self._lose(error, message.value() or b"")
 
     def _lose(self, error: KafkaError, value: bytes) -> None:
-        self._count("lost", 1)
+        self._counters.count(lost=1)
         log.error("driftline: Kafka refuses a document, which is lost: %s: %s", error.str(), value.decode())
 
     def _troubled(self, error: KafkaError) -> None:
         self.trouble = error
-        self._quiet.say("trouble", "driftline: Kafka: %s; trying again", error.str())
-
-    def _count(self, name: str, number: int) -> None:
-        with self._lock:
-            self._counts[name] += number
-
-    @property
-    def _dropped(self) -> int:
-        return self._counts["dropped"]
+        self._counters.say("trouble", "driftline: Kafka: %s; trying again", error.str())
 
 
 def _close(reference: weakref.ref[KafkaShipper]) -> None:

@@ -119,14 +119,13 @@ class Files:
         self.shipped.done += len(line)
         try:
             event = parse(line)
+            if event is not None:
+                self.shipped.send(self._shipper, event, again=again)
+            elif line.strip(BLANK):
+                self.shipped.passed += 1
         except BrokenError as error:
             found = letter(error, f"byte {begin:,}", self._source, tail.path)
             self.shipped.refuse(self._shipper, found, again=again)
-            return
-        if event is not None:
-            self.shipped.send(self._shipper, event, again=again)
-        elif line.strip(BLANK):
-            self.shipped.passed += 1
 
     def _matching(self) -> dict[Key, str]:
         """The files that match the patterns by now; one that has two names is one."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..confluent import Consumer, KafkaError, KafkaException, Message, SettingsError, TopicPartition
+from ..counters import Counters
 from ..events import Source
-from ..quiet import Quiet
 from .lines import BrokenError, Event, as_text, letter, parse
 from .settle import IncompleteError
 from .shipped import BATCH, BATCH_BYTES, Job, Shipped
@@ -71,7 +71,7 @@ class Topic:
         self._name = name
         self._job = job
         self._source = Source(namespace=job.shipper.streams.namespace)
-        self._quiet = Quiet(log)
+        self._counters = Counters()
         self._trouble = ""
         self._next: dict[int, int] = {}
         """By partition, the offset to commit."""
@@ -174,7 +174,7 @@ class Topic:
         elif error.code() in REFUSED:
             raise TopicError(self._text(error.str()))
         else:
-            self._quiet.say("commit", "driftline: Kafka takes no offsets for now: %s; trying again", error.str())
+            self._counters.say("commit", "driftline: Kafka takes no offsets for now: %s; trying again", error.str())
 
     def _committed(self, offsets: list[TopicPartition]) -> KafkaError | None:
         try:
@@ -215,7 +215,7 @@ class Topic:
 
     def _on_trouble(self, error: KafkaError) -> None:
         self._trouble = str(error.str())
-        self._quiet.say("trouble", "driftline: Kafka: %s; trying again", error.str())
+        self._counters.say("trouble", "driftline: Kafka: %s; trying again", error.str())
 
     def _connect(self, group: str, settings: Mapping[str, Any]) -> Consumer:
         ours = {

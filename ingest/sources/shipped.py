@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..shipper import Shipper
-from .lines import Event
+from .lines import BrokenError, Event, as_text
 from .settle import PATIENCE, settle
 
 BATCH = 10_000
@@ -37,8 +37,15 @@ class Shipped:
     total: int = 0
 
     def send(self, shipper: Shipper, event: Event, *, again: bool) -> None:
-        """Send an event as it is."""
-        shipper.send_encoded(event.dataset, event.identity, event.source, again=again)
+        """Send an event as it is.
+
+        Raises:
+            BrokenError: The shipper finds that it cannot be stored.
+        """
+        try:
+            shipper.send_encoded(event.dataset, event.identity, event.source, again=again)
+        except ValueError as error:
+            raise BrokenError(str(error), as_text(event.source)) from error
         self.events += 1
 
     def refuse(self, shipper: Shipper, letter: Mapping[str, Any], *, again: bool) -> None:

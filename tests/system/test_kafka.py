@@ -24,9 +24,9 @@ from elasticsearch import Elasticsearch
 
 from driftline.ingest import ModelLogger, configure, driftline_processors
 from driftline.ingest.confluent import read_settings
+from driftline.ingest.counters import Stats
 from driftline.ingest.events import Prediction, Source, document_id
 from driftline.ingest.kafka import KafkaShipper
-from driftline.ingest.shipper import Stats
 from driftline.ingest.sources.kafka import Topic, run
 from driftline.ingest.sources.shipped import Job
 from driftline.ingest.streams import Streams
@@ -362,10 +362,6 @@ def test_a_process_that_just_ends_delivers_and_a_fork_delivers_for_itself(kafka,
 import os, sys
 from driftline.ingest import ModelLogger, configure
 from driftline.ingest.kafka import KafkaShipper
-from driftline.ingest.shipper import Stats
-from driftline.ingest.sources.kafka import Topic, run
-from driftline.ingest.sources.shipped import Job
-from driftline.ingest.streams import Streams
 configure("job", shipper=KafkaShipper(sys.argv[1], sys.argv[2]))
 model = ModelLogger("m", "regression")
 model.prediction(id="before", value=1)

@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from driftline.ingest.shipper import Stats
+from driftline.ingest.counters import Stats
 from driftline.ingest.sources import files as log_files
 from driftline.ingest.sources import places, tails
 from driftline.ingest.sources.files import Files, run
