@@ -7,7 +7,6 @@ whatever else the machine does only adds to it.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -18,8 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import Figure, publish
+
 ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "benchmarks" / "results" / "client.json"
 VERSIONS = ("3.11", "3.12", "3.13")
 INSTALLER = {"pip", "setuptools"}
 """What a fresh environment holds already."""
@@ -91,23 +91,19 @@ def _seconds(python: Path, code: str) -> float:
     return time.perf_counter() - started
 
 
-def _measure(version: str, python: Path) -> Iterator[dict[str, Any]]:
+def _measure(version: str, python: Path) -> Iterator[Figure]:
     bare = milliseconds(python, "pass")
     structlog = milliseconds(python, "import structlog") - bare
     ours = milliseconds(python, "import driftline.ingest") - bare
-    yield _figure(f"distributions, Python {version}", len(distributions(python)), MOST_DISTRIBUTIONS)
-    yield _figure(f"megabytes, Python {version}", round(megabytes(python), 1), MOST_MEGABYTES)
-    yield _figure(f"import driftline.ingest, ms, Python {version}", round(ours, 1), MOST_MILLISECONDS)
-    yield _figure(f"of which import structlog, ms, Python {version}", round(structlog, 1), MOST_MILLISECONDS)
-
-
-def _figure(name: str, value: float, most: float) -> dict[str, Any]:
-    return {"figure": name, "value": value, "goal": f"at most {most}", "holds": value <= most}
+    yield Figure.at_most(f"distributions, Python {version}", len(distributions(python)), MOST_DISTRIBUTIONS)
+    yield Figure.at_most(f"megabytes, Python {version}", megabytes(python), MOST_MEGABYTES)
+    yield Figure.at_most(f"import driftline.ingest, ms, Python {version}", ours, MOST_MILLISECONDS)
+    yield Figure(f"of which import structlog, ms, Python {version}", round(structlog, 1))
 
 
 def main() -> None:
     """Measure, print a table, and write the results."""
-    figures: list[dict[str, Any]] = []
+    figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as name:
         wheel = build(Path(name) / "dist")
         for version in VERSIONS:
@@ -116,12 +112,7 @@ def main() -> None:
                 print(f"Python {version} is passed over: none is found on the search path or among pyenv's")
                 continue
             figures += _measure(version, install(python, wheel, Path(name) / version))
-    for figure in figures:
-        held = "holds" if figure["holds"] else "DOES NOT HOLD"
-        print(f"{figure['figure']:<45} {figure['value']:>8}  {figure['goal']:<12} {held}")
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
-    print(f"written to {RESULTS.relative_to(ROOT)}")
+    sys.exit(publish("client", figures))
 
 
 if __name__ == "__main__":
