@@ -30,6 +30,8 @@ RETRYABLE = frozenset({429, 502, 503, 504})
 NO_STREAM = 404
 """No template makes the data stream yet: later, too. A plain index of the wrong types would be hard to get rid of."""
 CONFLICT = 409
+LONGEST_ID = 512
+"""Bytes of an `_id`, above which Elasticsearch refuses the whole request."""
 TOO_LARGE = 413
 MALFORMED = 400
 NOT_STORED = frozenset({401, 403, 404, 429})

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import orjson
 
 from . import endings
-from .bulk import Bulk, encode, resent, stampable
-from .checks import identity as check_identity
+from .bulk import LONGEST_ID, Bulk, encode, resent, stampable
 from .client import connect, is_loopback
 from .counters import Counters, Stats, log
 from .events import document_id, report
@@ -188,7 +187,10 @@ class Shipper:
         Raises:
             ValueError: The source is no JSON, or the id is none.
         """
-        event = encode(self.streams.of(dataset), check_identity(identity, required=True), stampable(source))
+        if not 0 < len(identity.encode()) <= LONGEST_ID:
+            msg = f"_id: got {identity!r}, allowed: a text of 1 to {LONGEST_ID} bytes"
+            raise ValueError(msg)
+        event = encode(self.streams.of(dataset), identity, stampable(source))
         return self._take(resent(event) if again else event)
 
     def _take(self, event: bytes) -> bool:

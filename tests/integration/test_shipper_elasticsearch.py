@@ -155,8 +155,14 @@ def test_documents_that_are_json_already_are_stored_as_they_are(client, elastics
         for wrong in (b"[1]", b"{}", b"no json", b'{"event": 3}'):
             with pytest.raises(ValueError, match=r"allowed: a JSON object with `event`|unexpected|expected"):
                 shipper.send_encoded("driftline.predictions", "d", wrong)
+        for identity in ("", "x" * 513):
+            with pytest.raises(ValueError, match="_id: got '"):
+                shipper.send_encoded("driftline.predictions", identity, texts[0])
+        assert shipper.send_encoded("driftline.predictions", "x" * 512, texts[0])
         assert shipper.flush(60)
+        assert shipper.stats().sent == 4
     found = stored(client, streams.predictions)
+    assert found.pop("x" * 512)
     assert found.keys() == {"a", "b", "c"}
     assert all(document["event"]["ingested"] > "2026" for document in found.values())
     assert found["a"]["features"] == {"x": 1.5}
