@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -268,6 +268,18 @@ class Change:
         return document | checks.labels(self.labels)
 
 
+EVENTS: Mapping[str, type[Prediction | Outcome | Change]] = {
+    "prediction": Prediction,
+    "outcome": Outcome,
+    "change": Change,
+}
+"""What the log events are called that become documents."""
+FIELDS: Mapping[str, frozenset[str]] = {
+    event: frozenset(f.name for f in fields(kind)) - {"labels"} for event, kind in EVENTS.items()
+}
+"""The keys of these log events that are fields; all others are labels."""
+
+
 def dead_letter(original: Any, reason: str, kind: str, source: Source) -> dict[str, Any]:
     """The document of an event that could not be stored: whole, with the reason, and whose it is where that is told."""
     text = _as_text(original)
@@ -319,7 +331,7 @@ def _as_text(original: Any) -> str:
     """The event as JSON, as well as that can be done; it never raises, whatever is in the event."""
     try:
         return json.dumps(original, default=checks.shown)
-    except (TypeError, ValueError, RecursionError):
+    except Exception:  # noqa: BLE001 (a stranger's mapping may raise anything)
         return checks.shown(original)
 
 
