@@ -33,6 +33,7 @@ _SCALARS = (str, int, float, date, time, timedelta, Decimal, UUID)
 _NEEDED = frozenset({"event", "model", "task"})
 _ABOUT_THE_LINE = frozenset({"exc_info", "exception", "stack_info", "stack", "_record", "_from_structlog"})
 """Keys that no document has, yet that a dead letter would quote: a traceback or a log record holds anything."""
+_APART = _ABOUT_THE_LINE | {"event", "error"}
 
 
 class PrivacyError(ValueError):
@@ -114,18 +115,14 @@ class Privacy:
         return [str(_hash(identity, secret)(native(value))) for identity, secret in self._keys]
 
     def _event(self, event_dict: Mapping[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in event_dict.items():
-            if key == "event":
-                found[key] = value
-            elif key == "error":
-                found[key] = self._error(value)
-            elif key not in _ABOUT_THE_LINE:
-                try:
-                    understood = _is_understood(key, value)
-                    found |= self._entries({key: value if understood else WITHHELD}, self._places)
-                except Exception:  # noqa: BLE001 (this part is withheld, the others are not)
-                    found[key] = WITHHELD
+        parts = {
+            key: value if _is_understood(key, value) else WITHHELD
+            for key, value in event_dict.items()
+            if key not in _APART
+        }
+        found = {"event": event_dict["event"], **self._entries(parts, self._places)}
+        if "error" in event_dict:
+            found["error"] = self._error(event_dict["error"])
         return found
 
     def _error(self, error: Any) -> Any:
@@ -140,30 +137,43 @@ class Privacy:
 
     def _entries(self, given: Mapping[Any, Any], place: _Node | None, rule: Rule | None = None) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
+        anywhere, below = self._anywhere, place.below if place else {}
+        only = place.only if place else None
         for key, value in given.items():
+            if (  # The log call waits for this: a single value that no rule means goes the short way.
+                rule is None
+                and type(value) in _PLAIN
+                and type(key) is str
+                and key not in anywhere
+                and key not in below
+                and (key in only if only is not None else "." not in key)
+            ):
+                found[key] = value
+                continue
             if type(key) not in _PLAIN and not isinstance(key, str):
                 found[WITHHELD] = WITHHELD
                 continue
-            name = key if type(key) is str else str.__str__(key) if isinstance(key, str) else str(key)
-            own, below = self._find(name, place)
+            name = str.__str__(key) if isinstance(key, str) else str(key)
+            own, beneath = self._find(name, place)
             chosen = own or rule
-            if chosen is None and type(value) in _PLAIN:  # the short way of nearly all
-                found[name] = value
-            elif chosen is not _drop:
-                found[name] = self._value(value, below, chosen)
+            if chosen is not _drop:
+                found[name] = self._value(value, beneath, chosen)
         return found
 
     def _value(self, given: Any, place: _Node | None, rule: Rule | None) -> Any:
-        if isinstance(given, Mapping):
-            return self._entries(given, place, rule)
-        if isinstance(given, list | tuple):
-            return [self._value(value, place, rule) for value in given]
-        if is_missing(given):
-            return given
-        value = native(given)
-        if not isinstance(value, _SCALARS):
+        try:
+            if isinstance(given, Mapping):
+                return self._entries(given, place, rule)
+            if isinstance(given, list | tuple):
+                return [self._value(value, place, rule) for value in given]
+            if is_missing(given):
+                return given
+            value = native(given)
+            if isinstance(value, _SCALARS):
+                return rule(value) if rule else value
+        except Exception:  # noqa: BLE001 (this part is withheld, the others are not)
             return WITHHELD
-        return rule(value) if rule else value
+        return WITHHELD
 
     def _find(self, key: str, place: _Node | None) -> tuple[Rule | None, _Node | None]:
         """The rule for a key at a place, and the place below it; a key with dots is a path of its own."""
@@ -212,28 +222,39 @@ def _event_name(event_dict: Mapping[str, Any]) -> str:
         return WITHHELD
 
 
-def _is_understood(key: Any, value: Any) -> bool:
+def _is_understood(key: str, value: Any) -> bool:
     """Whether a field of the log call is of the kind that it should be; a check that refuses it would quote it."""
-    kind = _KINDS.get(key)
-    return kind is None or is_missing(value) or kind(native(value))
-
-
-def _is_moment(value: Any) -> bool:
-    if isinstance(value, str):
-        try:
-            datetime.fromisoformat(value)
-        except ValueError:
+    kinds = _KINDS.get(key)
+    if kinds is None:
+        return True
+    try:
+        if type(value) not in kinds and not is_missing(value) and not isinstance(native(value), kinds):
             return False
-    return isinstance(value, str | int | float | datetime)
+        return not isinstance(value, str) or key not in _TEXTS or _TEXTS[key](value)
+    except Exception:  # noqa: BLE001 (a stranger's methods may raise anything)
+        return False
 
 
-_KINDS: Mapping[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("features", "segments", "labels", "probabilities"), lambda value: isinstance(value, Mapping)),
-    **dict.fromkeys(("score", "value"), lambda value: isinstance(value, int | float)),
-    **dict.fromkeys(("timestamp", "@timestamp"), _is_moment),
-    **dict.fromkeys(("id", "label", "model", "model_version", "trace_id"), lambda value: isinstance(value, _SCALARS)),
-    "duration": lambda value: isinstance(value, int | float | timedelta),
-    "task": lambda value: value in [*Task],
+def _is_moment(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("features", "segments", "labels", "probabilities"), (dict, Mapping)),
+    **dict.fromkeys(("id", "label", "model", "model_version", "trace_id"), _SCALARS),
+    **dict.fromkeys(("timestamp", "@timestamp"), (str, int, float, datetime)),
+    **dict.fromkeys(("score", "value"), (int, float)),
+    "duration": (int, float, timedelta),
+    "task": (str,),
+}
+_TEXTS: Mapping[str, Callable[[str], bool]] = {
+    "timestamp": _is_moment,
+    "@timestamp": _is_moment,
+    "task": frozenset(Task).__contains__,
 }
 
 
