@@ -221,6 +221,8 @@ class Outcome:
             else {"value": checks.number("value", self.value)}
         )
         document["outcome"] = {**actual, "status": "pending"}
+        # In the document, so that any shipper knows the `_id` without making a digest.
+        event["hash"] = document_id(document)
         return document | checks.labels(self.labels)
 
 
