@@ -16,8 +16,8 @@ class Proxy(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, target: str) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, target: str, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
         parts = urllib.parse.urlsplit(target)
         self.target = (str(parts.hostname), int(parts.port or 80))
         self.requests: list[bytes] = []
