@@ -280,6 +280,8 @@ FIELDS: Mapping[str, frozenset[str]] = {
     event: frozenset(f.name for f in fields(kind)) - {"labels"} for event, kind in EVENTS.items()
 }
 """The keys of these log events that are fields; all others are labels."""
+REFUSED = "refused"
+"""The key of an `EventError` with which an event comes that was found to be wrong before it was logged."""
 
 
 def dead_letter(original: Any, reason: str, kind: str, source: Source) -> dict[str, Any]:

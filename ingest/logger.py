@@ -21,7 +21,7 @@ import structlog
 from structlog.typing import Processor
 
 from .checks import EventError, shown
-from .events import EVENTS, FIELDS, TIMESTAMP, Source, dead_letter
+from .events import EVENTS, FIELDS, REFUSED, TIMESTAMP, Source, dead_letter
 from .privacy import Privacy
 from .streams import Streams
 
@@ -29,8 +29,6 @@ _STRUCTLOG = frozenset(
     {"event", "level", "logger", "logger_name", "stack_info", "exc_info", "exception", "_record", "_from_structlog"}
 )
 """Keys that structlog's own processors add: about the log line, not about the prediction."""
-REFUSED = "refused"
-"""The key of an `EventError` with which an event comes that was found to be wrong before it was logged."""
 
 
 class Carrier(Protocol):

@@ -17,8 +17,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from .checks import WITHHELD, is_missing, native, shown
-from .events import FIELDS, Task
+from .checks import WITHHELD, EventError, is_missing, native, shown
+from .events import FIELDS, REFUSED, Task
 
 KEYS_VARIABLE = "DRIFTLINE_HASH_KEYS"
 DIGITS = 32
@@ -33,7 +33,7 @@ _SCALARS = (str, int, float, date, time, timedelta, Decimal, UUID)
 _NEEDED = frozenset({"event", "model", "task"})
 _ABOUT_THE_LINE = frozenset({"exc_info", "exception", "stack_info", "stack", "_record", "_from_structlog"})
 """Keys that no document has, yet that a dead letter would quote: a traceback or a log record holds anything."""
-_APART = _ABOUT_THE_LINE | {"event", "error"}
+_APART = _ABOUT_THE_LINE | {"event", "error", REFUSED}
 
 
 class PrivacyError(ValueError):
@@ -123,6 +123,9 @@ class Privacy:
         found = {"event": event_dict["event"], **self._entries(parts, self._places)}
         if "error" in event_dict:
             found["error"] = self._error(event_dict["error"])
+        if isinstance(wrong := event_dict.get(REFUSED), EventError):
+            # Where it is wrong, and not what is there.
+            found[REFUSED] = EventError(f"{str(wrong).partition(': ')[0]}: got {WITHHELD}")
         return found
 
     def _error(self, error: Any) -> Any:
@@ -228,6 +231,8 @@ def _is_understood(key: str, value: Any) -> bool:
     if kinds is None:
         return True
     try:
+        if isinstance(value, list):  # a column of a batch that was refused
+            return all(_is_understood(key, one) for one in value)
         if type(value) not in kinds and not is_missing(value) and not isinstance(native(value), kinds):
             return False
         return not isinstance(value, str) or key not in _TEXTS or _TEXTS[key](value)

@@ -283,3 +283,29 @@ def test_a_bare_name_is_found_however_deep(content, section):
     event = {"event": "prediction", section: {"x": [content, {"secret": {"y": [canary]}}], "secret": canary}}
     for privacy in (Privacy(drop=["secret"]), Privacy(hash=["secret"], keys=KEYS)):
         assert canary not in repr(privacy.apply(event))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"score": [0.5, 0.5], "ids": ["secret"], "features": {"email": ["secret"]}},
+        {"score": "secret"},
+        {"score": ["secret", 0.5], "ids": ["a"]},
+        {"score": [0.5], "timestamp": ["secret", "2024-05-01"], "features": [{"email": "secret"}]},
+        {"score": [0.5], "features": "secret"},
+        {"score": [0.5], "segments": ["secret"]},
+        {"score": [0.5, 0.5], "label": ["a"], "features": {"x": ["secret", Strange()]}},
+    ],
+    ids=repr,
+)
+def test_a_batch_that_is_refused_whole_is_subject_to_it(columns):
+    """Its dead letter holds the columns, and the reason says where it is wrong without quoting it."""
+    for privacy in (Privacy(drop=["email", "x"], hash=["id"], keys=KEYS), None):
+        output = io.StringIO()
+        processors = [*driftline_processors(privacy=privacy), render_json]
+        model = ModelLogger("m", "binary", logger=structlog.wrap_logger(structlog.WriteLogger(output), processors))
+        model.predictions(**columns)
+        (letter,) = [json.loads(line) for line in output.getvalue().splitlines()]
+        assert letter["data_stream"]["dataset"] == "driftline.deadletter"
+        assert ("secret" in repr(letter)) == (privacy is None)
+        assert privacy is None or letter["event"]["reason"].endswith(f": got {WITHHELD}")
