@@ -125,7 +125,7 @@ def test_a_canary_is_nowhere(client, streams, proxy, tmp_path, capfd, caplog, pr
     """In no request, document, dead letter, reason, file, log line or output; without privacy it is in all of them."""
     caplog.set_level(logging.DEBUG)
     prepare(client, streams)
-    options: dict[str, Any] = {"namespace": streams.namespace, "max_age": 0.05}
+    options: dict[str, Any] = {"namespace": streams.namespace, "max_age": 0.05, "spool": tmp_path / "spool"}
     try:
         with Shipper(proxy.url, **options) as shipper:
             configure("api", shipper=shipper, privacy=privacy)
@@ -161,3 +161,19 @@ def test_a_canary_is_nowhere(client, streams, proxy, tmp_path, capfd, caplog, pr
     assert (stats.lost, stats.dropped, stats.waiting) == (0, 0, 0)
     assert stats.accepted == len(RIGHT) + len(WRONG) + len(OTHERS) + 2
     assert "clash" in repr(seen["reasons"])
+
+
+@pytest.mark.parametrize("privacy", [PRIVACY, None], ids=["with", "without"])
+def test_a_canary_does_not_wait_on_the_disk(free_port, tmp_path, capfd, privacy):
+    """While Elasticsearch is away, what waits in the spool is what would have been sent."""
+    try:
+        with Shipper(f"http://127.0.0.1:{free_port()}", spool=tmp_path) as shipper:
+            configure("api", shipper=shipper, privacy=privacy)
+            log_everything()
+            shipper.close(timeout=0)
+    finally:
+        structlog.reset_defaults()
+    waiting = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert waiting.count(b'{"create":') == len(RIGHT) + len(WRONG) + len(OTHERS) + 2
+    assert set(re.findall("canary[0-9]+", repr(waiting))) == (set() if privacy else CANARIES)
+    capfd.readouterr()

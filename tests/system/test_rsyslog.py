@@ -19,7 +19,9 @@ from elasticsearch import Elasticsearch, NotFoundError
 from pretended import Server
 from recording import Proxy
 
+from driftline.analyzers import setup
 from driftline.ingest import ModelLogger, Streams, configure
+from driftline.ingest.client import connect
 from driftline.ingest.events import document_id
 
 DOCS = Path(__file__).parents[2] / "docs" / "how-to"
@@ -49,6 +51,10 @@ class Rsyslog:
         command = [self.program, "-N1", "-f", str(self.file)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return "" if done.returncode == 0 else done.stdout + done.stderr
+
+    def said(self) -> str:
+        """What it wrote."""
+        return (self.folder / "log").read_text()
 
     def start(self) -> None:
         """Start it."""
@@ -93,25 +99,32 @@ def give_up(reason: str) -> Any:
     pytest.skip(f"{reason}: apt-get install rsyslog rsyslog-elasticsearch")
 
 
+class Door:
+    """An address at which Elasticsearch appears when it is opened, and where nothing is before."""
+
+    def __init__(self, target: str, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._target, self._port = target, port
+        self._server: Proxy | None = None
+
+    def open(self) -> None:
+        """Let requests through."""
+        self._server = Proxy(self._target, self._port)
+        threading.Thread(target=self._server.serve_forever).start()
+
+    def close(self) -> None:
+        """Let none through."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+
 @pytest.fixture
-def proxy(elasticsearch_url, free_port) -> Iterator[Callable[[], Proxy]]:
-    """Let Elasticsearch appear at an address where nothing was before."""
-    port = free_port()
-    started: list[tuple[Proxy, threading.Thread]] = []
-
-    def appear() -> Proxy:
-        server = Proxy(elasticsearch_url, port)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        started.append((server, thread))
-        return server
-
-    appear.url = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
-    yield appear
-    for server, thread in started:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def door(elasticsearch_url, free_port) -> Iterator[Door]:
+    """A door to the cluster, still closed."""
+    made = Door(elasticsearch_url, free_port())
+    yield made
+    made.close()
 
 
 def stored(client: Elasticsearch, stream: str) -> dict[str, dict[str, Any]]:
@@ -161,18 +174,18 @@ def assert_all_there(client: Elasticsearch, streams: Streams, documents: list[di
         assert found == expected
 
 
-def test_every_line_arrives_once(client, streams, proxy, rsyslog):
+def test_every_line_arrives_once(client, streams, door, rsyslog):
     """Though Elasticsearch is away, rsyslogd is killed and stopped, and lines are written twice or are broken."""
-    running = rsyslog(proxy.url, streams.namespace)
+    running = rsyslog(door.url, streams.namespace)
     documents = log_events(running.logs / "a.jsonl", streams.namespace, 1_000)
     running.start()
     # What waits is on the disk, and the place in the file is kept: only then is it killed.
     wait_for(lambda: any(running.work.glob("imfile-state*")), lambda: list(running.work.iterdir()))
     running.stop(signal.SIGKILL)
-    proxy()
+    door.open()
     running.start()
     documents += log_events(running.logs / "b.jsonl", streams.namespace, 1_500)
-    wait_for(lambda: len(stored(client, streams.predictions)) >= 1_000, lambda: (running.folder / "log").read_text())
+    wait_for(lambda: len(stored(client, streams.predictions)) >= 1_000, running.said)
     running.stop()
     lines = (running.logs / "b.jsonl").read_text().split("\n")
     with (running.logs / "b.jsonl").open("ab") as file:
@@ -189,7 +202,7 @@ def test_every_line_arrives_once(client, streams, proxy, rsyslog):
         return expected <= found and len(stored(client, streams.deadletter)) >= 3
 
     assert len(expected) > 4_800
-    wait_for(arrived, lambda: (len(expected - found), (running.folder / "log").read_text()))
+    wait_for(arrived, lambda: (len(expected - found), running.said()))
     running.stop()
     assert_all_there(client, streams, documents)
     letters = [letter["event"] for letter in stored(client, streams.deadletter).values()]
@@ -218,15 +231,41 @@ def test_what_elasticsearch_refuses_is_a_dead_letter(client, elasticsearch_url, 
     lost = running.work / "driftline-lost.jsonl"
     wait_for(
         lambda: lost.exists() and len(stored(client, streams.deadletter)) >= 2,
-        lambda: (running.folder / "log").read_text(),
+        running.said,
     )
     running.stop()
     assert stored(client, streams.predictions).keys() == {document_id(prediction)}
-    found = {e["event"]["reason"]: json.loads(e["event"]["original"]) for e in stored(client, streams.deadletter).values()}
+    found = {
+        e["event"]["reason"]: json.loads(e["event"]["original"]) for e in stored(client, streams.deadletter).values()
+    }
     (missing, reason) = sorted(found, key=lambda text: "prediction.score" in text)
     assert missing == "event.id, event.hash of an outcome, or data_stream.namespace is missing"
     assert (found[missing], found[reason]) == (nameless, refused)
     assert [json.loads(line) for line in lost.read_text().splitlines()] == [letter]
+
+
+def test_a_secured_cluster_takes_lines_from_a_user_with_the_role_of_a_writer(secured, namespace, rsyslog):
+    """With the settings that the file shows as a comment; dead letters, too."""
+    comment = '# uid="driftline" pwd="..." usehttps="on" tls.cacert="/etc/rsyslog.d/ca.pem"'
+    running = rsyslog(secured.url, namespace)
+    text = running.file.read_text()
+    assert text.count(comment) == 2
+    running.file.write_text(text.replace(comment, 'uid="driftline" pwd="a-password"'))
+    documents = log_events(running.logs / "a.jsonl", namespace, 20)
+    (running.logs / "b.jsonl").write_text("broken\n")
+    with connect(secured.url, basic_auth=(secured.user, secured.password)) as client:
+        setup.install(client)
+        # A node from the distribution that tests use does not tell that it has security on.
+        (writer,) = [asset for asset in setup.assets() if asset.name == "driftline-writer"]
+        client.security.put_role(name=writer.name, body=writer.body)
+        client.security.put_user(username="driftline", password="a-password", roles=["driftline-writer"])
+        streams = Streams(namespace)
+        running.start()
+        wait_for(
+            lambda: len(stored(client, streams.outcomes)) == 4 and len(stored(client, streams.deadletter)) == 1,
+            running.said,
+        )
+        assert_all_there(client, streams, documents)
 
 
 @pytest.fixture
@@ -253,7 +292,7 @@ def test_some_documents_that_come_too_soon_are_sent_again(moody, rsyslog):
     moody.behave = behave
     documents = log_events(running.logs / "a.jsonl", "shop", 100)
     running.start()
-    wait_for(lambda: len(moody.stored) >= len(documents), lambda: (running.folder / "log").read_text())
+    wait_for(lambda: len(moody.stored) >= len(documents), running.said)
     assert moody.stored == {document_id(document): document for document in documents}
 
 
@@ -274,5 +313,5 @@ def test_a_batch_that_is_refused_whole_can_be_sent_again(moody, rsyslog, status)
     for place, own in zip(PLACES, (str(running.work), str(running.logs)), strict=False):
         command = command.replace(place, own)
     subprocess.run(command, shell=True, check=True)
-    wait_for(lambda: len(moody.stored) >= len(documents), lambda: (running.folder / "log").read_text())
+    wait_for(lambda: len(moody.stored) >= len(documents), running.said)
     assert moody.stored == {document_id(document): document for document in documents}
