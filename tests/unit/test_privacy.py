@@ -8,7 +8,12 @@ import hmac
 import io
 import json
 import math
+import os
+import re
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -309,3 +314,18 @@ def test_a_batch_that_is_refused_whole_is_subject_to_it(columns):
         assert letter["data_stream"]["dataset"] == "driftline.deadletter"
         assert ("secret" in repr(letter)) == (privacy is None)
         assert privacy is None or letter["event"]["reason"].endswith(f": got {WITHHELD}")
+
+
+def test_the_page_runs_and_its_private_data_stays(tmp_path):
+    """Every block of Python; the outcome meets its prediction, and what is left is what the page says."""
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "keep-private-data-out.md"
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    environment = os.environ | {"DRIFTLINE_HASH_KEYS": "2026-11:new-secret,2026-10:old-secret"}
+    run = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+    logs, hashes = (subprocess.run([sys.executable, "-c", block], check=True, **run).stdout for block in blocks)
+    prediction, outcome = map(json.loads, logs.splitlines())
+    assert prediction["event"]["id"] == outcome["event"]["id"] == f"2026-11:{digest('customer-17', 'new-secret')}"
+    assert prediction["event"]["id"] in hashes
+    assert prediction["features"] == {"age": 41, "plan": "gold"}
+    for private in ("customer-17", "ada@", "17-b", "+44"):
+        assert private not in logs
