@@ -5,6 +5,7 @@ from .counters import Stats
 from .events import Change, Outcome, Prediction, Source, Task
 from .logger import DriftlineProcessor, configure, driftline_processors, render_json
 from .model_logger import ModelLogger
+from .privacy import Privacy, PrivacyError
 from .shipper import Shipper
 from .streams import Streams
 from .watching import WatchOptions
@@ -16,6 +17,8 @@ __all__ = [
     "ModelLogger",
     "Outcome",
     "Prediction",
+    "Privacy",
+    "PrivacyError",
     "Shipper",
     "Source",
     "Stats",

@@ -16,6 +16,10 @@ MAX_INTEGER = 2**53
 """The largest integer that a double, and so Elasticsearch, holds exactly."""
 
 
+WITHHELD = "<withheld>"
+"""Stands for what may not leave the service."""
+
+
 class EventError(ValueError):
     """An event is not what it should be; the text names the field, what it got, and what is allowed."""
 
@@ -63,7 +67,8 @@ def identity(value: Any, *, required: bool = False) -> str:
         return uuid7()
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or not value or len(value.encode()) > MAX_ID_BYTES:
+    # Ids that were withheld are all the same: two events would be one document.
+    if not isinstance(value, str) or value in ("", WITHHELD) or len(value.encode()) > MAX_ID_BYTES:
         refuse("id", value, f"a text of 1 to {MAX_ID_BYTES} bytes")
     return value
 

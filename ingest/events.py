@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -221,6 +221,8 @@ class Outcome:
             else {"value": checks.number("value", self.value)}
         )
         document["outcome"] = {**actual, "status": "pending"}
+        # In the document, so that any shipper knows the `_id` without making a digest.
+        event["hash"] = document_id(document)
         return document | checks.labels(self.labels)
 
 
@@ -266,6 +268,20 @@ class Change:
         if self.message is not None:
             document["message"] = checks.text("message", self.message)
         return document | checks.labels(self.labels)
+
+
+EVENTS: Mapping[str, type[Prediction | Outcome | Change]] = {
+    "prediction": Prediction,
+    "outcome": Outcome,
+    "change": Change,
+}
+"""What the log events are called that become documents."""
+FIELDS: Mapping[str, frozenset[str]] = {
+    event: frozenset(f.name for f in fields(kind)) - {"labels"} for event, kind in EVENTS.items()
+}
+"""The keys of these log events that are fields; all others are labels."""
+REFUSED = "refused"
+"""The key of an `EventError` with which an event comes that was found to be wrong before it was logged."""
 
 
 def dead_letter(original: Any, reason: str, kind: str, source: Source) -> dict[str, Any]:
@@ -319,7 +335,7 @@ def _as_text(original: Any) -> str:
     """The event as JSON, as well as that can be done; it never raises, whatever is in the event."""
     try:
         return json.dumps(original, default=checks.shown)
-    except (TypeError, ValueError, RecursionError):
+    except Exception:  # noqa: BLE001 (a stranger's mapping may raise anything)
         return checks.shown(original)
 
 

@@ -21,21 +21,14 @@ import structlog
 from structlog.typing import Processor
 
 from .checks import EventError, shown
-from .events import TIMESTAMP, Change, Outcome, Prediction, Source, dead_letter
+from .events import EVENTS, FIELDS, REFUSED, TIMESTAMP, Source, dead_letter
+from .privacy import Privacy
 from .streams import Streams
 
-EVENTS: Mapping[str, type[Prediction | Outcome | Change]] = {
-    "prediction": Prediction,
-    "outcome": Outcome,
-    "change": Change,
-}
-_FIELDS = {name: frozenset(f.name for f in dataclasses.fields(kind)) - {"labels"} for name, kind in EVENTS.items()}
 _STRUCTLOG = frozenset(
     {"event", "level", "logger", "logger_name", "stack_info", "exc_info", "exception", "_record", "_from_structlog"}
 )
 """Keys that structlog's own processors add: about the log line, not about the prediction."""
-REFUSED = "refused"
-"""The key of an `EventError` with which an event comes that was found to be wrong before it was logged."""
 
 
 class Carrier(Protocol):
@@ -52,20 +45,27 @@ class DriftlineProcessor:
         source: The service that logs, and the namespace.
         shipper: Where documents go; without one they stay in the log, for any shipper to carry.
         echo: Whether a document that was handed to the shipper is logged as well.
+        privacy: What of an event may leave the service; all of it when left out.
     """
 
-    def __init__(self, source: Source, shipper: Carrier | None = None, *, echo: bool = False) -> None:
+    def __init__(
+        self, source: Source, shipper: Carrier | None = None, *, echo: bool = False, privacy: Privacy | None = None
+    ) -> None:
         Streams(source.namespace)
         self._source = source
         self._shipper = shipper
         self._echo = echo
+        self._privacy = privacy
 
     def __call__(self, logger: Any, method: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Pass an event on as it is, as a document, or, when it is wrong, as one line that says why."""
         del logger, method
         name = event_dict.get("event")
-        if not isinstance(name, str) or name not in _FIELDS:
+        if not isinstance(name, str) or name not in FIELDS:
             return event_dict
+        if self._privacy is not None:
+            # Before the checks: what they say of a wrong event quotes it.
+            event_dict = self._privacy.apply(event_dict)
         try:
             if isinstance(event_dict.get(REFUSED), EventError):
                 raise event_dict.pop(REFUSED)  # noqa: TRY301 (it is told like any other)
@@ -82,7 +82,7 @@ class DriftlineProcessor:
     def _document(self, name: str, event_dict: Mapping[str, Any]) -> dict[str, Any]:
         fields: dict[str, Any] = {}
         labels: dict[str, Any] = {}
-        known = _FIELDS[name]
+        known = FIELDS[name]
         for key, value in event_dict.items():
             if key == "model_version":
                 fields["version"] = value
@@ -132,6 +132,7 @@ def driftline_processors(
     namespace: str | None = None,
     shipper: Carrier | None = None,
     echo: bool = False,
+    privacy: Privacy | None = None,
 ) -> list[Processor]:
     """The processors to put before the renderer of a service's structlog set-up.
 
@@ -142,6 +143,7 @@ def driftline_processors(
         namespace: Namespace of the data streams; that of the shipper, else `default`.
         shipper: Sends documents to Elasticsearch; without one they stay in the log, for any shipper to carry.
         echo: Whether what was handed to the shipper is logged as well.
+        privacy: What of predictions, outcomes and changes may leave the service; all of it when left out.
 
     Raises:
         ValueError: The namespace is not allowed, or not the shipper's.
@@ -152,7 +154,7 @@ def driftline_processors(
     if streams and streams.namespace != chosen:
         msg = f"namespace: got {chosen!r}, allowed: that of the shipper, {streams.namespace!r}"
         raise ValueError(msg)
-    return [DriftlineProcessor(Source(service, version, environment, chosen), shipper, echo=echo)]
+    return [DriftlineProcessor(Source(service, version, environment, chosen), shipper, echo=echo, privacy=privacy)]
 
 
 def render_json(logger: Any, method: str, event_dict: MutableMapping[str, Any]) -> str:
@@ -178,6 +180,7 @@ def configure(
     namespace: str | None = None,
     file: str | Path | None = None,
     shipper: Carrier | None = None,
+    privacy: Privacy | None = None,
 ) -> None:
     """Set structlog up for a service that has no set-up of its own: JSON lines to standard output or a file.
 
@@ -188,6 +191,7 @@ def configure(
         namespace: Namespace of the data streams; that of the shipper, else `default`.
         file: A file to append to, instead of standard output.
         shipper: Sends predictions, outcomes and changes to Elasticsearch instead of writing them.
+        privacy: What of them may leave the service; all of it when left out.
     """
     output = Path(file).open("a", encoding="utf-8", buffering=1) if file is not None else None  # noqa: SIM115 (kept)
     structlog.configure(
@@ -195,7 +199,12 @@ def configure(
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             *driftline_processors(
-                service, version=version, environment=environment, namespace=namespace, shipper=shipper
+                service,
+                version=version,
+                environment=environment,
+                namespace=namespace,
+                shipper=shipper,
+                privacy=privacy,
             ),
             structlog.processors.format_exc_info,
             render_json,

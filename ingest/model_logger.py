@@ -13,8 +13,7 @@ import structlog
 
 from . import columns
 from .checks import EventError, shown, uuid7
-from .events import TIMESTAMP, Task
-from .logger import REFUSED
+from .events import REFUSED, TIMESTAMP, Task
 from .watching import Reader, WatchOptions
 
 P = ParamSpec("P")

@@ -64,7 +64,12 @@ def test_the_documents_of_an_outcome_and_a_change():
     """An outcome waits for its prediction; a change says what was done."""
     outcome = Outcome(id="p1", label=1, timestamp=AT, model="m").to_document(SOURCE)
     assert outcome["outcome"] == {"label": "1", "status": "pending"}
-    assert outcome["event"] == {"id": "p1", "kind": "event", "dataset": "driftline.outcomes"}
+    assert outcome["event"] == {
+        "id": "p1",
+        "kind": "event",
+        "dataset": "driftline.outcomes",
+        "hash": document_id(outcome),
+    }
     change = Change(action="model-deployed", model="m", version="4", id="c1", timestamp=AT, message="hi").to_document(
         SOURCE
     )
