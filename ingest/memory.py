@@ -88,9 +88,9 @@ class Memory:
         return len(left) - kept
 
     @property
-    def has_more(self) -> bool:
-        """Whether there is something to take."""
-        return bool(self._queue) or (self._overflow is not None and self._overflow.has_more)
+    def is_left(self) -> bool:
+        """Whether there may be events on disk of processes that have ended."""
+        return self._overflow is not None and self._overflow.is_left
 
     @property
     def oldest(self) -> float | None:

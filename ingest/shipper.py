@@ -120,6 +120,8 @@ class Shipper:
         self._on_sigterm = on_sigterm
         self._reset()
         endings.at_fork(self)
+        if self._buffer.is_left:
+            self._start()
 
     def begin_afresh(self) -> None:
         """In a forked child: threads do not cross a fork, and what waits is the parent's to send."""
@@ -134,6 +136,7 @@ class Shipper:
         self._client: Elasticsearch | None = None
         self._starting = threading.RLock()
         self._threads: list[threading.Thread] = []
+        self._logs = False
         self._closing = threading.Event()
         self._deadline = float("inf")
         # Set when enough waits for a batch, or when somebody cannot wait until there is.
@@ -168,7 +171,7 @@ class Shipper:
             TypeError: The document cannot be written as JSON.
         """
         event = encode(self.streams.of(document["event"]["dataset"]), document_id(document), orjson.dumps(document))
-        if not self._threads:
+        if not self._logs:
             self._service = document.get("service")
         return self._take(resent(event) if again else event)
 
@@ -196,8 +199,8 @@ class Shipper:
     def _take(self, event: bytes) -> bool:
         if self._closing.is_set():
             return self._drop()
-        if not self._threads:
-            self._start()
+        if not self._logs:
+            self._begin()
         while not self._buffer.append(event):
             if not self._block or self._closing.is_set():
                 return self._drop()
@@ -274,6 +277,12 @@ class Shipper:
         self._counters.say("drop", "driftline: the queue is full or closed; %d documents dropped so far", dropped)
         return False
 
+    def _begin(self) -> None:
+        self._start()
+        self._logs = True
+        # Only now, after the client: what is registered last runs first, and the client's connections end at exit.
+        endings.at_exit(self, on_sigterm=self._on_sigterm)
+
     def _start(self) -> None:
         with self._starting:
             if self._threads or self._closing.is_set():
@@ -281,8 +290,6 @@ class Shipper:
             self._client = self._connect()
             logging.getLogger("elastic_transport.node_pool").addFilter(_is_not_ours)
             self._bulk = Bulk(self._client, self.streams, self._counters, self.url, compress=self._compress)
-            # Only now, after the client: what is registered last runs first, and the client's connections end at exit.
-            endings.at_exit(self, on_sigterm=self._on_sigterm)
             self._threads = [
                 threading.Thread(target=self._work, name=f"{THREAD}{number}", daemon=True)
                 for number in range(self._workers)

@@ -142,6 +142,11 @@ class Spool:
     def _size(self) -> int:
         return sum(_size_of(entry) for entry in os.scandir(self.folder))
 
+    @property
+    def is_left(self) -> bool:
+        """Whether there are files from before, which need not be sent: others may hold them."""
+        return any(self.folder.glob(f"*{SUFFIX}"))
+
     def take_over(self) -> None:
         """Take over what processes left that have ended."""
         with self._reading:
@@ -199,11 +204,6 @@ class Spool:
         """Have events outlive the process that could not send them; how many could not. Here all of them do."""
         del events
         return 0
-
-    @property
-    def has_more(self) -> bool:
-        """Whether there is something to take."""
-        return any(segment.read < segment.end for segment in list(self._segments))
 
     @property
     def oldest(self) -> float | None:

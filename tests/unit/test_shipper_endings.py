@@ -151,8 +151,7 @@ print(shipper.close(timeout=0.5))
         server.behave = None
         server.stored.clear()
         with Shipper(server.url, spool=folder, max_age=0.01) as heir:
-            heir.send({"event": {"dataset": "driftline.changes", "id": "c"}, "@timestamp": "2024-01-01T00:00:00Z"})
-            assert heir.flush(30)
+            pass  # it logs nothing itself
         assert heir.stats().recovered == 50
         assert stored(server) == expected(0)
         assert {tuple(document.get("tags", ())) for i, document in server.stored.items() if i in expected(0)} == {
