@@ -87,6 +87,10 @@ class Memory:
         self._appended -= kept  # the spool counts them now
         return len(left) - kept
 
+    def holds(self, most: int) -> bool:
+        """Whether so many events wait to be taken."""
+        return len(self._queue) >= most or (self._overflow is not None and self._overflow.holds(most))
+
     @property
     def is_left(self) -> bool:
         """Whether there may be events on disk of processes that have ended."""

@@ -298,7 +298,7 @@ class Shipper:
                 thread.start()
 
     def _work(self) -> None:
-        own = threading.get_ident()
+        own, most = threading.get_ident(), self._batch[0]
         while True:
             closing = self._closing.is_set()
             self._buffer.tend()
@@ -311,11 +311,11 @@ class Shipper:
                 self._counters.count()
             elif closing:
                 return
-            else:
-                self._report_if_due()
-            if closing and time.monotonic() > self._deadline:
-                return
-            if len(batch.events if batch else ()) < self._batch[0] and not closing:
+            self._report_if_due()
+            if closing:
+                if time.monotonic() > self._deadline:
+                    return
+            elif not self._buffer.holds(most):
                 self._hurry.clear()
                 self._hurry.wait(self._max_age)
 
@@ -337,7 +337,8 @@ class Shipper:
         return time.monotonic() <= self._deadline
 
     def _report_if_due(self) -> None:
-        if self._report_every is not None and time.monotonic() - self._reported >= self._report_every:
+        due = self._report_every is not None and time.monotonic() - self._reported >= self._report_every
+        if due and self.trouble is None:
             self._report()
 
     def _report(self) -> None:

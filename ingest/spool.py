@@ -80,6 +80,7 @@ class Spool:
         self._reading = threading.RLock()
         self._synced = time.monotonic()
         self._looked = -LOOK_AROUND_SECONDS
+        self._taken = 0
         self.appended = 0
         self.settled = 0
         self.inherited = 0
@@ -142,6 +143,11 @@ class Spool:
     def _size(self) -> int:
         return sum(_size_of(entry) for entry in os.scandir(self.folder))
 
+    def holds(self, most: int) -> bool:
+        """Whether so many events wait to be taken; what others left is always enough."""
+        left = any(segment.inherited and segment.read < segment.end for segment in list(self._segments))
+        return left or self.appended - self._taken >= most
+
     @property
     def is_left(self) -> bool:
         """Whether there are files from before, which need not be sent: others may hold them."""
@@ -165,6 +171,8 @@ class Spool:
                     size = len(chunk.events)
                     if segment.inherited:
                         self.inherited += size
+                    else:
+                        self._taken += size
                     if size:
                         return Batch(
                             chunk.events, chunk.since, segment.inherited, segment, chunk.start, chunk.end, size

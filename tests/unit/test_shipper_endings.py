@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -173,6 +174,33 @@ def test_what_does_not_fit_into_memory_goes_to_the_spool(server, tmp_path):
     stats = shipper.close()
     assert (stats.sent, stats.dropped, stats.spooled, stats.lag) == (100, 0, 0, 0.0)
     assert {f"c{number}" for number in range(100)} <= server.stored.keys()
+
+
+@pytest.mark.parametrize("mode", ["memory", "durable"])
+def test_what_piled_up_is_sent_without_waiting_for_company(server, tmp_path, mode):
+    """Batch after batch, once Elasticsearch is back; only the rest, less than a batch, waits for its age."""
+    server.behave = lambda *_: (503, None)
+    shipper = Shipper(server.url, spool=tmp_path, mode=mode, batch_size=10, max_age=600, report_every=None)
+    for number in range(200):
+        assert shipper.send({"event": {"dataset": "driftline.changes", "id": f"c{number}"}, "value": number})
+    server.behave = None
+    due = time.monotonic() + 60
+    while len(server.stored) < 190:
+        assert time.monotonic() < due
+        time.sleep(0.01)
+    assert shipper.close().sent == 200
+
+
+def test_a_busy_shipper_reports_too(server):
+    """There need be no pause for it."""
+    shipper = Shipper(server.url, batch_size=10, max_age=0.01, report_every=0.05)
+    due = time.monotonic() + 60
+    number = 0
+    while not any(document["event"]["dataset"] == "driftline.shipper" for document in list(server.stored.values())):
+        shipper.send({"event": {"dataset": "driftline.changes", "id": f"c{number}"}, "value": number})
+        number += 1
+        assert time.monotonic() < due
+    shipper.close()
 
 
 def test_shippers_report_what_they_did(server):
