@@ -85,7 +85,7 @@ def load(
             _preview(files[0], fitted[0], source)
             return
         with connect(url, max_retries=0) as client:
-            cluster = _cluster(client)
+            cluster, rolled = _cluster(client), _has_rolled_over(client, Streams(namespace))
         text = mapping_file.read_text(encoding="utf-8")
         states = [history.state_file(file, text, namespace, cluster or url_of(url)) for file in files]
         if restart:
@@ -93,7 +93,8 @@ def load(
                 state.unlink(missing_ok=True)
         with Shipper(url, namespace=namespace, block=True, max_age=0.2, report_every=None) as shipper:
             try:
-                found = _load(list(zip(files, fitted, states, strict=True)), shipper, source, quiet=as_json)
+                load_one = partial(history.load, shipper=shipper, source=source, again=rolled)
+                found = _load(list(zip(files, fitted, states, strict=True)), load_one, quiet=as_json)
             except (IncompleteError, tables.TableError, KeyboardInterrupt):
                 shipper.close(timeout=0)
                 raise
@@ -275,14 +276,14 @@ def _total(stats: Stats) -> str:
 
 
 def _load(
-    plan: Sequence[tuple[Path, mapping.TableMapping, Path]], shipper: Shipper, source: Source, *, quiet: bool
+    plan: Sequence[tuple[Path, mapping.TableMapping, Path]], load_one: Callable[..., history.Loaded], *, quiet: bool
 ) -> list[history.Loaded]:
     found = []
     bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*bars, console=Console(stderr=True, quiet=quiet)) as progress:
         for file, columns, state in plan:
             task = progress.add_task(file.name, total=tables.count(file))
-            found.append(history.load(file, columns, shipper, source, state, partial(_advance, progress, task)))
+            found.append(load_one(file, columns, state=state, progress=partial(_advance, progress, task)))
     return found
 
 
@@ -314,6 +315,19 @@ def _cluster(client: Elasticsearch) -> str | None:
     with suppress(AuthorizationException):
         return str(client.info()["cluster_uuid"])
     return None
+
+
+def _has_rolled_over(client: Elasticsearch, streams: Streams) -> bool:
+    """Whether what is loaded may lie in an older backing index already, where no id keeps it single."""
+    from elasticsearch import AuthorizationException, NotFoundError  # noqa: PLC0415 (only when something is sent)
+
+    try:
+        found = client.indices.resolve_index(name=[streams.predictions, streams.outcomes]).body
+    except NotFoundError:
+        return False
+    except AuthorizationException:
+        return True  # a key that may only write may not look
+    return any(len(stream["backing_indices"]) > 1 for stream in found.get("data_streams", ()))
 
 
 def _preview(file: Path, columns: mapping.TableMapping, source: Source) -> None:

@@ -87,7 +87,7 @@ def _events(mapping: TableMapping, row: Mapping[str, Any] | str, number: int) ->
     return mapping.events(row, number)
 
 
-def load(
+def load(  # noqa: PLR0913 (what is loaded, and how)
     file: Path,
     mapping: TableMapping,
     shipper: Shipper,
@@ -95,6 +95,8 @@ def load(
     state: Path,
     progress: Callable[[int], None] = lambda _: None,
     patience: float = PATIENCE,
+    *,
+    again: bool = False,
 ) -> Loaded:
     """Load a file.
 
@@ -106,6 +108,7 @@ def load(
         state: Where it is noted how far the load is; gone when it is done.
         progress: Called with the number of rows that are stored.
         patience: Seconds without any progress after which loading gives up.
+        again: Whether it may have been loaded before, into what has rolled over since.
 
     Raises:
         TableError: The file cannot be read.
@@ -122,7 +125,7 @@ def load(
             counts[kind] += 1
             if kind == "refused" and loaded.reason is None:
                 loaded = replace(loaded, reason=document["event"]["reason"])
-            shipper.send(document)
+            shipper.send(document, again=again)
         if number % CHECKPOINT == 0:
             _settle(shipper, file, patience)
             places.write(state, {"rows": number})

@@ -20,6 +20,8 @@ import pytest
 from click.testing import CliRunner
 from elasticsearch import Elasticsearch
 
+from driftline.analyzers import doubles
+from driftline.analyzers.cluster import Cluster
 from driftline.cli import main
 from driftline.ingest.streams import Streams
 
@@ -161,3 +163,30 @@ def test_bad_rows_are_kept_whole_in_the_dead_letters(client, elasticsearch_url, 
     (hit,) = client.search(index=streams.deadletter)["hits"]["hits"]
     assert hit["_source"]["event"]["reason"].startswith("row 11: score: got 7.0, allowed: a probability")
     assert json.loads(hit["_source"]["event"]["original"])["key"] == "bad"
+
+
+def test_what_is_loaded_again_after_a_rollover_is_single_in_the_end(tmp_path, client, elasticsearch_url, streams):
+    """The analyzer finds the doubles, since a load into a stream that has rolled over says what it may have sent."""
+    table, columns = tmp_path / "t.jsonl", tmp_path / "mapping.yml"
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows(200)))
+    columns.write_text(MAPPING)
+    command = [
+        "load",
+        str(table),
+        "--mapping",
+        str(columns),
+        "--namespace",
+        streams.namespace,
+        "--url",
+        elasticsearch_url,
+    ]
+    for stream in (streams.predictions, streams.outcomes):
+        assert CliRunner().invoke(main, command).exit_code == 0
+        client.indices.rollover(alias=stream)
+    assert CliRunner().invoke(main, command).exit_code == 0
+    before = doubles.remove(Cluster(client, streams))
+    client.indices.refresh(index=streams.predictions)
+    assert before == 200 + 180
+    assert client.count(index=streams.predictions)["count"] == 200
+    assert client.count(index=streams.outcomes)["count"] == 180
+    assert client.count(index=streams.predictions, query={"exists": {"field": "tags"}})["count"] == 0
