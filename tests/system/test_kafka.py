@@ -21,6 +21,7 @@ import structlog
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from elasticsearch import Elasticsearch
+from faults import Fault, proxy
 
 from driftline.ingest import ModelLogger, configure, driftline_processors
 from driftline.ingest.confluent import read_settings
@@ -129,18 +130,21 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def test_killed_five_times_it_stores_all_messages_once(kafka, topic, begin, client, streams):
+def test_killed_five_times_it_stores_all_messages_once(kafka, topic, begin, client, streams, elasticsearch_url):
     """SIGKILL at random moments of reading, storing and committing; in the end all is there and committed."""
     random.seed(5)
     total = 100_000
     produce(kafka, topic, [orjson.dumps(prediction(number)) for number in range(total)])
-    for _ in range(5):
-        shipping = begin("--group", "killed")
-        before = count(client, streams.predictions)
-        wait_until(lambda before=before: count(client, streams.predictions) > before)
-        time.sleep(random.uniform(0, 0.4))
-        shipping.kill()
-        assert shipping.communicate()[1] == ""
+    with proxy(elasticsearch_url) as slow:
+        # Half a second for each request: else it might be done before it is killed five times.
+        slow.choose = lambda _: Fault.SLOW
+        for _ in range(5):
+            shipping = begin("--group", "killed", "--url", slow.url)
+            before = count(client, streams.predictions)
+            wait_until(lambda before=before: count(client, streams.predictions) > before)
+            time.sleep(random.uniform(0, 0.4))
+            shipping.kill()
+            assert shipping.communicate()[1] == ""
     assert count(client, streams.predictions) < total
     last = begin("--group", "killed", "--once")
     said, wrong = last.communicate(timeout=300)
