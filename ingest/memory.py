@@ -42,7 +42,7 @@ class Memory:
     @property
     def spooled(self) -> int:
         """Events on disk."""
-        return self._overflow.waiting if self._overflow else 0
+        return self._overflow.spooled if self._overflow else 0
 
     def append(self, event: bytes) -> bool:
         """Keep an event; False when there is no room."""

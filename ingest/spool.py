@@ -86,7 +86,7 @@ class Spool:
         self.inherited = 0
 
     @property
-    def waiting(self) -> int:
+    def spooled(self) -> int:
         """Events that are not settled; those of other processes count from when they are taken over and read."""
         return self.appended + self.inherited - self.settled
 
@@ -202,11 +202,6 @@ class Spool:
             kept = segment.path.with_suffix(DAMAGED)
             log.error("driftline: %d bytes of %s fit no checksum; the file is kept", segment.damaged, kept)
         segment.delete()
-
-    @property
-    def spooled(self) -> int:
-        """Events on disk."""
-        return self.waiting
 
     def keep(self, events: Sequence[bytes]) -> int:
         """Have events outlive the process that could not send them; how many could not. Here all of them do."""

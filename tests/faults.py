@@ -14,6 +14,8 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
+from serving import serving
+
 
 class Fault(Enum):
     """What happens to a request."""
@@ -134,12 +136,5 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def proxy(target: str) -> Iterator[Proxy]:
     """A running proxy."""
-    running = Proxy(target)
-    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with serving(Proxy(target)) as running:
         yield running
-    finally:
-        running.shutdown()
-        running.server_close()
-        thread.join()

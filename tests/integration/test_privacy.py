@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import re
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 import structlog
 from elasticsearch import Elasticsearch
 from recording import Proxy
+from serving import serving
 
 from driftline.ingest import ModelLogger, Privacy, Shipper, Streams, configure
 
@@ -87,13 +87,8 @@ HELPED = [canary(), canary(), canary()]
 @pytest.fixture
 def proxy(elasticsearch_url: str) -> Iterator[Proxy]:
     """A proxy in front of Elasticsearch."""
-    server = Proxy(elasticsearch_url)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Proxy(elasticsearch_url)) as running:
+        yield running
 
 
 def log_everything() -> None:

@@ -18,6 +18,7 @@ import structlog
 from elasticsearch import Elasticsearch, NotFoundError
 from pretended import Server
 from recording import Proxy
+from serving import serving
 
 from driftline.analyzers import setup
 from driftline.ingest import ModelLogger, Streams, configure
@@ -271,13 +272,8 @@ def test_a_secured_cluster_takes_lines_from_a_user_with_the_role_of_a_writer(sec
 @pytest.fixture
 def moody() -> Iterator[Server]:
     """A pretended Elasticsearch, which can refuse whole requests when it is told to."""
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Server()) as running:
+        yield running
 
 
 def test_some_documents_that_come_too_soon_are_sent_again(moody, rsyslog):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,18 +25,6 @@ outcome: truth
 features: rest
 """
 ROWS = ["key,at,p,truth,age", *(f"k{n},2024-05-01T00:{n:02}:00Z,0.5,{'late' if n % 2 else ''},{n}" for n in range(20))]
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A running server."""
-    running = Server()
-    thread = threading.Thread(target=running.serve_forever, daemon=True)
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
 
 
 @pytest.fixture

@@ -7,32 +7,18 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from pretended import Server
 
 from driftline.cli import main
 from driftline.ingest import ModelLogger, Shipper, driftline_processors, render_json
 from driftline.ingest.sources.settle import IncompleteError, settle
 
 KAFKA = ["ship", "--kafka", "b:1", "--topic", "t"]
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A running server."""
-    running = Server()
-    thread = threading.Thread(target=running.serve_forever, daemon=True)
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,18 +16,6 @@ from pretended import Server
 
 from driftline.ingest.events import Prediction, Source
 from driftline.ingest.shipper import Shipper
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A running server."""
-    running = Server()
-    thread = threading.Thread(target=running.serve_forever, daemon=True)
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
 
 
 def document(number: int) -> dict[str, Any]:

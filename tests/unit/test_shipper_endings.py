@@ -7,9 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,18 +26,6 @@ def log(first, count=50):
     for number in range(first, first + count):
         model.prediction(id=f"p{number}", value=number)
 """
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A running server."""
-    running = Server()
-    thread = threading.Thread(target=running.serve_forever, daemon=True)
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
 
 
 @pytest.fixture(params=["memory", "durable"])

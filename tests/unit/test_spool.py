@@ -83,7 +83,7 @@ def test_settled_files_are_deleted_and_others_are_kept(tmp_path):
     again = Spool(tmp_path, 16 * 4096)
     again.take_over()
     assert drain(again) == events(30, 1_000)[3:]
-    assert (again.inherited, again.waiting) == (27, 0)
+    assert (again.inherited, again.spooled) == (27, 0)
     again.close()
     assert list(tmp_path.iterdir()) == []
 
