@@ -25,6 +25,7 @@ from . import pipeline, scheduler
 from . import setup as assets
 from .cluster import Cluster, StoreError
 from .references import NoDataError
+from .settings import ConfigError
 from .windows import Window, parse_moment
 
 P = ParamSpec("P")
@@ -41,7 +42,7 @@ def clear_errors(function: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except (configuration.ConfigError, AddressError) as error:
+        except (ConfigError, AddressError) as error:
             _fail(str(error), EXIT_USAGE)
         except (NoDataError, StoreError, assets.SetupError) as error:
             _fail(str(error), EXIT_RUNTIME)
@@ -143,7 +144,7 @@ def init(config: Path, namespace: str, url: str | None, *, force: bool) -> None:
     """
     if config.exists() and not force:
         msg = f"{config}: exists already; --force overwrites it"
-        raise configuration.ConfigError(msg)
+        raise ConfigError(msg)
     with connected(url) as client:
         text = first_file.write(Cluster(client, Streams(namespace)))
     config.write_text(text, encoding="utf-8")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, NoReturn
 
 import yaml
 
@@ -17,13 +14,10 @@ from driftline.ingest.streams import Streams
 
 from .judge import default_threshold
 from .measures import MEASURES, Compare, Direction, Measure, Task, Threshold, by_name
-from .windows import ALLOWED_LENGTHS, ALLOWED_SIZES, Window, WindowSize, parse_length, parse_moment
+from .settings import ConfigError, Node
+from .windows import Window, WindowSize
 
 FEATURE_KINDS = ("numeric", "categorical")
-
-
-class ConfigError(ValueError):
-    """monitors.yml is wrong; the text names file, path in the file, value and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +111,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
         where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
         msg = f"{file}:{where} not valid YAML: {getattr(error, 'problem', None) or error}"
         raise ConfigError(msg) from error
-    root = _Node(file, "", content)
+    root = Node(file, "", content)
     root.keys({"version", "namespace", "models"}, required={"models"})
     if (version := root.get("version")) is not None and version.value != 1:
         version.refuse("1")
@@ -143,7 +137,7 @@ _KEYS = {
 }  # fmt: skip
 
 
-def _model(node: _Node) -> Model:
+def _model(node: Node) -> Model:
     node.keys(_KEYS, required={"name", "task", "window"})
     task = Task(node["task"].choice([task.value for task in Task]))
     positive = node.get("positive_class")
@@ -172,14 +166,14 @@ def _model(node: _Node) -> Model:
     )
 
 
-def _rollup(node: _Node, window: WindowSize) -> WindowSize:
+def _rollup(node: Node, window: WindowSize) -> WindowSize:
     size = node.size()
     if not size.holds(window):
         node.refuse(f"a size that is a whole number of windows of {window.text}")
     return size
 
 
-def _reference(node: _Node | None) -> Window | None:
+def _reference(node: Node | None) -> Window | None:
     if node is None:
         return None
     node.keys({"start", "end"}, required={"start", "end"})
@@ -189,16 +183,16 @@ def _reference(node: _Node | None) -> Window | None:
     return Window(start, end)
 
 
-def _features(node: _Node | None) -> dict[str, str] | None:
+def _features(node: Node | None) -> dict[str, str] | None:
     if node is None:
         return None
     return {name: node[name].choice(FEATURE_KINDS) for name in node.mapping()}
 
 
-def _measures(node: _Node | None, task: Task) -> tuple[tuple[Measure, ...], dict[str, Threshold]]:
+def _measures(node: Node | None, task: Task) -> tuple[tuple[Measure, ...], dict[str, Threshold]]:
     possible = {measure.name: measure for measure in MEASURES if task in measure.tasks}
     if node is None:
-        chosen: dict[str, _Node | None] = {name: None for name, measure in possible.items() if measure.default}
+        chosen: dict[str, Node | None] = {name: None for name, measure in possible.items() if measure.default}
     else:
         chosen = {name: node.get(name) for name in node.mapping()}
         for name in chosen:
@@ -221,7 +215,7 @@ _FORMS: dict[str, tuple[Compare, Direction | None]] = {
 _ALLOWED_FLOOR = f"a number, or one of {{{', '.join(_FORMS)}: number}}"
 
 
-def _threshold(measure: Measure, node: _Node | None) -> Threshold:
+def _threshold(measure: Measure, node: Node | None) -> Threshold:
     default = default_threshold(measure)
     if node is None or node.value is None:
         return default
@@ -246,7 +240,7 @@ def _floors(threshold: Threshold) -> dict[str, float | None]:
     return {"warning": threshold.warning, "critical": threshold.critical}
 
 
-def _floor(default: Threshold, node: _Node) -> tuple[tuple[Compare, Direction], float]:
+def _floor(default: Threshold, node: Node) -> tuple[tuple[Compare, Direction], float]:
     if not isinstance(node.value, Mapping):
         return (default.compare, default.direction), node.number(allowed=_ALLOWED_FLOOR)
     node.keys(_FORMS)
@@ -255,96 +249,3 @@ def _floor(default: Threshold, node: _Node) -> tuple[tuple[Compare, Direction], 
     (form,) = node.value
     compare, direction = _FORMS[form]
     return (compare, direction or default.direction), node[form].number()
-
-
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """A value in the file, with the path to it, so that every error can name both."""
-
-    file: str
-    path: str
-    value: Any
-
-    def refuse(self, allowed: str) -> NoReturn:
-        msg = f"{self.file}: {self.path or 'top level'}: got {self.value!r}, allowed: {allowed}"
-        raise ConfigError(msg) from None
-
-    def unknown(self, allowed: Collection[str], what: str) -> NoReturn:
-        close = difflib.get_close_matches(str(self.value), allowed, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        names = ", ".join(sorted(allowed))
-        msg = f"{self.file}: {self.path}: unknown {self.value!r}{hint}, allowed: {names} ({what})"
-        raise ConfigError(msg)
-
-    def child(self, key: str | int, value: Any) -> _Node:
-        step = f"[{key}]" if isinstance(key, int) else f".{key}" if self.path else key
-        return _Node(self.file, f"{self.path}{step}", value)
-
-    def __getitem__(self, key: str) -> _Node:
-        return self.child(key, self.value[key])
-
-    def get(self, key: str) -> _Node | None:
-        return self[key] if self.value.get(key) is not None else None
-
-    def mapping(self) -> Mapping[str, Any]:
-        if not isinstance(self.value, Mapping) or not all(isinstance(key, str) for key in self.value):
-            self.refuse("a mapping of names to settings")
-        return self.value
-
-    def keys(self, allowed: Collection[str], required: Collection[str] = ()) -> None:
-        for key in self.mapping():
-            if key not in allowed:
-                self.child(key, key).unknown(allowed, "keys")
-        for key in sorted(required):
-            if self.value.get(key) is None:
-                msg = f"{self.file}: {self.path or 'top level'}: {key} is missing"
-                raise ConfigError(msg)
-
-    def list(self, key: str) -> Iterator[_Node]:
-        node = self.get(key)
-        return node.items() if node else iter(())
-
-    def items(self) -> Iterator[_Node]:
-        if not isinstance(self.value, Sequence) or isinstance(self.value, str):
-            self.refuse("a list")
-        return (self.child(position, item) for position, item in enumerate(self.value))
-
-    def text(self) -> str:
-        if not isinstance(self.value, str) or not self.value:
-            self.refuse("a text")
-        return self.value
-
-    def label(self) -> str:
-        if isinstance(self.value, bool):
-            return str(self.value).lower()
-        return str(self.value) if isinstance(self.value, int) else self.text()
-
-    def choice(self, allowed: Collection[str]) -> str:
-        if self.value not in allowed:
-            self.refuse(", ".join(allowed))
-        return str(self.value)
-
-    def number(self, low: float = -math.inf, high: float = math.inf, allowed: str | None = None) -> float:
-        valid = isinstance(self.value, int | float) and not isinstance(self.value, bool)
-        if not valid or not math.isfinite(self.value) or not low <= self.value <= high:
-            bounds = "" if (low, high) == (-math.inf, math.inf) else f" from {low:g} to {high:g}"
-            self.refuse(allowed or f"a number{bounds}")
-        return float(self.value)
-
-    def size(self) -> WindowSize:
-        try:
-            return WindowSize(self.text())
-        except ValueError:
-            self.refuse(ALLOWED_SIZES)
-
-    def length(self) -> timedelta:
-        try:
-            return parse_length(self.text())
-        except ValueError:
-            self.refuse(ALLOWED_LENGTHS)
-
-    def moment(self) -> datetime:
-        try:
-            return parse_moment(str(self.value))
-        except ValueError:
-            self.refuse("an ISO 8601 date or time such as 2013-01-31 or 2013-01-31T06:00:00Z")

@@ -40,13 +40,18 @@ class Figure:
 
 
 def publish(name: str, figures: list[Figure]) -> int:
-    """Print the table and write the file; returns the exit code: 1 when a goal is missed."""
+    """Write the file and print the table; returns the exit code: 1 when a goal is missed."""
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps([asdict(found) for found in figures], indent=2)
+    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    return show(name, figures)
+
+
+def show(name: str, figures: list[Figure]) -> int:
+    """Print the table; returns the exit code: 1 when a goal is missed."""
     table = Table("figure", "value", "goal", "holds", title=name, title_justify="left")
     for found in figures:
         holds = "" if found.holds is None else "yes" if found.holds else "[red]no[/]"
         table.add_row(found.figure, f"{found.value:,.4g}", found.goal, holds)
     Console().print(table)
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps([asdict(found) for found in figures], indent=2)
-    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     return int(any(found.holds is False for found in figures))

@@ -95,6 +95,11 @@ class Estimate:
         sample_size: Predictions (or labelled predictions) that the value rests on.
         reference_size: The same of the reference; 0 without one.
         error_bound: How far the value can be from that of the raw data because it was computed of bins; 0 is exact.
+        statistic: What is compared between windows, on a scale on which quiet windows scatter evenly: a distance as it
+            is counted, without correction; a difference from the reference of logits or logarithms. None where the
+            measure does not compare.
+        expected: Mean of the statistic by sampling alone, had nothing changed; 0 for a difference.
+        deviation: Standard deviation of the statistic by sampling alone, had nothing changed.
     """
 
     value: float | None
@@ -105,6 +110,9 @@ class Estimate:
     sample_size: int = 0
     reference_size: int = 0
     error_bound: float = 0.0
+    statistic: float | None = None
+    expected: float = 0.0
+    deviation: float | None = None
 
 
 ModelFunction = Callable[[ModelView, ModelView | None], Estimate]

@@ -28,6 +28,8 @@ from driftline.local import node
 
 UNREACHABLE = "http://127.0.0.1:9"
 """Port 9 is that of the discard protocol, on which nothing listens."""
+HEAP = "4g"
+"""A small production node's. With the demo's 1g, what is measured under load is mostly the garbage collector."""
 
 
 @contextmanager
@@ -43,7 +45,7 @@ def cluster() -> Iterator[str]:
         port = probe.getsockname()[1]
     try:
         click.echo("starting Elasticsearch")
-        started = node.start(node.Settings(folder / "node", node.default_home() / "distributions", port))
+        started = node.start(node.Settings(folder / "node", node.default_home() / "distributions", port, HEAP))
         yield started.url
     finally:
         node.stop(folder / "node")

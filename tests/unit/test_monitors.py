@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from driftline.analyzers.measures import Compare, Direction, Task
-from driftline.analyzers.monitors import ConfigError, load, parse
+from driftline.analyzers.monitors import load, parse
+from driftline.analyzers.settings import ConfigError
 
 GOOD = """
 version: 1
