@@ -18,7 +18,7 @@ from driftline.ingest.events import Task
 from ..arrays import FloatArray, IntArray
 from ..profiles.profile import Moments, ScoreCounts
 from . import intervals
-from .measure import Compare, Direction, Estimate, Measure, ModelView, Subject
+from .measure import Compare, Direction, Estimate, Estimates, Measure, ModelView, Subject
 
 CLASSIFIERS = frozenset({Task.BINARY, Task.MULTICLASS})
 SOURCE = "https://scikit-learn.org/stable/modules/model_evaluation.html"
@@ -131,30 +131,39 @@ def _proportion(
     """An estimate that is a share of counts of a 2 x 2 table: Wilson's interval, pooled z-test."""
     order = classes_of(view, reference)
 
-    def found(side: ModelView | None) -> tuple[float, int]:
-        if side is None:
-            return 0.0, 0
-        successes, trials = select(collapse(matrix(side, order), side).astype(float))
-        return successes, int(trials)
+    def found(side: ModelView | None) -> tuple[float, float]:
+        return select(collapse(matrix(side, order), side).astype(float)) if side else (0.0, 0.0)
 
     return shares(found(view), found(reference))
 
 
-def shares(current: tuple[float, int], reference: tuple[float, int]) -> Estimate:
-    """A share of trials, each side given as (successes, trials)."""
-    successes, trials = float(current[0]), current[1]
-    before, before_trials = float(reference[0]), reference[1]
-    if not trials:
-        return Estimate(None, reference_size=before_trials)
+def shares(current: tuple[float, float], reference: tuple[float, float]) -> Estimate:
+    """A share of trials in one window, each side given as (successes, trials)."""
+    sides = (np.array([float(number)]) for number in (*current, *reference))
+    (estimate,) = share_estimates(*sides).rows()
+    return estimate
+
+
+def share_estimates(
+    successes: FloatArray, trials: FloatArray, before: FloatArray, before_trials: FloatArray
+) -> Estimates:
+    """Shares of trials and those of the reference, shape (windows,) each: Wilson's interval, pooled z-test."""
     lower, upper = intervals.wilson(successes, trials)
-    return Estimate(
-        value=successes / trials,
+    compared = before_trials > 0
+    p_value = intervals.two_proportions(successes, trials, before, before_trials)
+    difference = intervals.angle(successes, trials) - intervals.angle(before, before_trials)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value, reference_value = successes / trials, before / before_trials
+    return Estimates.of(
+        value,
         lower=lower,
         upper=upper,
-        p_value=intervals.two_proportions(successes, trials, before, before_trials) if before_trials else None,
-        reference_value=before / before_trials if before_trials else None,
+        p_value=np.where(compared, p_value, np.nan),
+        reference_value=reference_value,
         sample_size=trials,
         reference_size=before_trials,
+        statistic=difference,
+        deviation=np.where(compared, np.sqrt(1 / (trials + 0.5) + 1 / (before_trials + 0.5)), np.nan),
     )
 
 
@@ -165,8 +174,12 @@ def combine(
     low: float = -math.inf,
     high: float = math.inf,
     error_bound: float = 0.0,
+    relative: bool = False,
 ) -> Estimate:
-    """An estimate of two sides given as (value, standard error, sample size); NaN is not defined."""
+    """An estimate of two sides given as (value, standard error, sample size); NaN is not defined.
+
+    Between windows their difference is compared, or, of what is only ever positive, that of their logarithms.
+    """
     value, error, size = current
     before, before_error, before_size = reference
     if not math.isfinite(value):
@@ -174,10 +187,16 @@ def combine(
     known = math.isfinite(before)
     lower, upper = intervals.around(value, error, low, high) if math.isfinite(error) else (None, None)
     tested = known and intervals.finite([error, before_error])
+    logs = relative and value > 0 and before > 0
+    statistic = math.log(value / before) if logs else value - before
+    scales = (value, before) if logs else (1.0, 1.0)
+    defined = known and logs == relative
     return Estimate(
         value=value,
         lower=lower,
         upper=upper,
+        statistic=statistic if defined else None,
+        deviation=math.hypot(error / scales[0], before_error / scales[1]) if tested and defined else None,
         p_value=intervals.from_errors(value, error, before, before_error) if tested else None,
         reference_value=before if known else None,
         sample_size=size,
@@ -221,7 +240,7 @@ def _base_rate(view: ModelView, reference: ModelView | None) -> Estimate:
 
 
 def _mean(name: str, view: ModelView, reference: ModelView | None) -> Estimate:
-    return combine(moments_of(view, name), moments_of(reference, name), low=0.0)
+    return combine(moments_of(view, name), moments_of(reference, name), low=0.0, relative=True)
 
 
 def moments_of(view: ModelView | None, name: str) -> tuple[float, float, int]:

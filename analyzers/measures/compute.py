@@ -1,38 +1,68 @@
-"""Run the measures that apply to a profile."""
+"""Run the measures that apply, over as many windows at once as are at hand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from driftline.ingest.events import Task
 
 from ..profiles.binning import Binning
 from ..profiles.profile import Profile
 from .distributions import distributions
-from .measure import Distribution, Measure, Measurement, ModelView, Subject
+from .measure import Distribution, Estimates, Measure, Measurement, ModelView, Subject
+
+
+def measure_windows(
+    currents: Sequence[ModelView], references: Sequence[ModelView] | None, binning: Binning, measures: Sequence[Measure]
+) -> Iterator[tuple[str, str | None, Estimates]]:
+    """Everything that the measures find in some windows of one model.
+
+    Args:
+        currents: The windows, one at least.
+        references: What each is compared with, or one for all of them; None for nothing.
+        binning: The bins of both.
+        measures: What to measure; those of another task are passed over.
+
+    Yields:
+        Name of the measure, feature (None: of the whole model), estimates of shape (windows,).
+    """
+    task = currents[0].task
+    wanted = [measure for measure in measures if task in measure.tasks]
+    others = [None] * len(currents) if references is None else _each(references, len(currents))
+    for measure in wanted:
+        if measure.subject is Subject.MODEL and any(_possible(measure, view.profile, binning) for view in currents):
+            pairs = zip(currents, others, strict=True)
+            found = [measure.compute(view, other) for view, other in pairs]  # type: ignore[arg-type]
+            yield measure.name, None, Estimates.joined(found)  # type: ignore[arg-type]
+    before = {}
+    if references is not None:
+        before = dict(distributions([view.profile for view in references], binning, task))
+    for name, distribution in distributions([view.profile for view in currents], binning, task):
+        for measure in wanted:
+            if _applies(measure.subject, distribution) and (before or not measure.needs_reference):
+                yield measure.name, name, _found(measure, distribution, before.get(name))
 
 
 def measure_all(
     current: ModelView, reference: ModelView | None, binning: Binning, measures: Sequence[Measure]
 ) -> Iterator[Measurement]:
-    """Everything that the measures find in a window.
+    """Everything that the measures find in one window; the arguments are those of `measure_windows`."""
+    references = None if reference is None else [reference]
+    for measure, feature, estimates in measure_windows([current], references, binning, measures):
+        (estimate,) = estimates.rows()
+        yield Measurement(measure, estimate, feature)
 
-    Args:
-        current: The window.
-        reference: What it is compared with, None for nothing.
-        binning: The bins of both.
-        measures: What to measure; those of another task are passed over.
-    """
-    wanted = [measure for measure in measures if current.task in measure.tasks]
-    for measure in wanted:
-        if measure.subject is Subject.MODEL and _possible(measure, current.profile, binning):
-            yield Measurement(measure.name, measure.compute(current, reference))  # type: ignore[arg-type]
-    before = dict(distributions(reference.profile, binning, reference.task)) if reference else {}
-    for name, distribution in distributions(current.profile, binning, current.task):
-        for measure in wanted:
-            if _applies(measure.subject, distribution) and (before or not measure.needs_reference):
-                found = measure.compute(distribution, before.get(name))  # type: ignore[arg-type]
-                yield Measurement(measure.name, found, feature=name)
+
+def _found(measure: Measure, current: Distribution, reference: Distribution | None) -> Estimates:
+    # An empty side makes shares of nothing, which come out as not defined.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return measure.compute(current, reference)  # type: ignore[arg-type, return-value]
+
+
+def _each(views: Sequence[ModelView], count: int) -> Sequence[ModelView]:
+    return list(views) * count if len(views) == 1 else views
 
 
 def _applies(subject: Subject, distribution: Distribution) -> bool:
@@ -49,4 +79,4 @@ def _possible(measure: Measure, profile: Profile, binning: Binning) -> bool:
     return True
 
 
-__all__ = ["ModelView", "Task", "measure_all"]
+__all__ = ["ModelView", "Task", "measure_all", "measure_windows"]

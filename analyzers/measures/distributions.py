@@ -1,8 +1,9 @@
-"""The distributions in a profile: each feature, the score, the predicted value and the predicted classes."""
+"""The distributions in profiles: each feature, the score, the predicted value and the predicted classes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple
 
 import numpy as np
 
@@ -11,54 +12,68 @@ from driftline.ingest.events import Task
 
 from ..arrays import IntArray
 from ..profiles.binning import Binning, NumericBins
-from ..profiles.profile import CategoryCounts, NumericCounts, Profile, ScoreCounts
-from .measure import Distribution
+from ..profiles.profile import CategoryCounts, Moments, NumericCounts, Profile, ScoreCounts
+from .measure import Distribution, MomentArrays
 
 
-def of_numeric(counts: NumericCounts, bins: NumericBins) -> Distribution:
-    """The distribution of a numeric quantity."""
-    return Distribution(
-        counts=_coarse(counts.counts, bins),
-        fine=counts.counts,
-        edges=bins.edges,
-        moments=counts.moments,
-        missing=counts.missing,
-    )
+def of_numeric(counts: Sequence[NumericCounts], bins: NumericBins) -> Distribution:
+    """The distribution of a numeric quantity in several windows."""
+    moments = [window.moments for window in counts]
+    return _numeric([window.counts for window in counts], bins, moments, [window.missing for window in counts])
 
 
-def of_categories(counts: CategoryCounts) -> Distribution:
-    """The distribution of a categorical feature; the last count is of all unknown categories together."""
-    return Distribution(
-        counts=np.append(counts.counts, counts.other).astype(np.int64), other=counts.other, missing=counts.missing
-    )
-
-
-def of_scores(counts: ScoreCounts, bins: NumericBins) -> Distribution:
+def of_scores(counts: Sequence[ScoreCounts], bins: NumericBins) -> Distribution:
     """The distribution of a score, labelled or not."""
-    return Distribution(counts=_coarse(counts.total, bins), fine=counts.total, edges=bins.edges, moments=counts.moments)
+    moments = [window.moments for window in counts]
+    return _numeric([window.total for window in counts], bins, moments, [0] * len(counts))
 
 
-def of_labels(predicted: Mapping[str, int], classes: Sequence[str]) -> Distribution:
+def _numeric(
+    fine: Sequence[IntArray], bins: NumericBins, moments: Sequence[Moments], missing: Sequence[int]
+) -> Distribution:
+    stacked = np.array(fine, np.int64)
+    return Distribution(
+        counts=np.asarray(np.add.reduceat(stacked, bins.coarse, axis=-1), np.int64),
+        other=np.zeros(len(fine), np.int64),
+        missing=np.array(missing, np.int64),
+        fine=stacked,
+        edges=bins.edges,
+        moments=MomentArrays(*np.array([astuple(window) for window in moments], np.float64).T),
+    )
+
+
+def of_categories(counts: Sequence[CategoryCounts]) -> Distribution:
+    """The distribution of a categorical feature; the last count is of all unknown categories together."""
+    known = np.array([window.counts for window in counts], np.int64).reshape(len(counts), -1)
+    other = np.array([window.other for window in counts], np.int64)
+    missing = np.array([window.missing for window in counts], np.int64)
+    return Distribution(np.column_stack([known, other]), other, missing)
+
+
+def of_labels(predicted: Sequence[Mapping[str, int]], classes: Sequence[str]) -> Distribution:
     """The distribution of predicted classes; the last count is of classes that the reference does not have."""
-    other = sum(count for label, count in predicted.items() if label not in classes)
-    counts = [predicted.get(label, 0) for label in classes]
-    return Distribution(counts=np.array([*counts, other], np.int64), other=other)
+    counts = [
+        CategoryCounts(np.array([w.get(c, 0) for c in classes], np.int64), _others(w, classes)) for w in predicted
+    ]
+    return of_categories(counts)
 
 
-def distributions(profile: Profile, binning: Binning, task: Task) -> Iterator[tuple[str, Distribution]]:
-    """All distributions of a profile, by the name that metrics carry in `feature.name`."""
+def _others(predicted: Mapping[str, int], classes: Sequence[str]) -> int:
+    return sum(count for label, count in predicted.items() if label not in classes)
+
+
+def distributions(profiles: Sequence[Profile], binning: Binning, task: Task) -> Iterator[tuple[str, Distribution]]:
+    """All distributions of some windows' profiles, by the name that metrics carry in `feature.name`."""
     for name, bins in binning.numeric.items():
-        yield name, of_numeric(profile.numeric[name], bins)
+        yield name, of_numeric([profile.numeric[name] for profile in profiles], bins)
     for name in binning.categorical:
-        yield name, of_categories(profile.categorical[name])
+        yield name, of_categories([profile.categorical[name] for profile in profiles])
     for name, bins in binning.scores.items():
         field = events.PREDICTION_SCORE if task is Task.BINARY else f"{events.PREDICTION_PROBABILITIES}.{name}"
-        yield field, of_scores(profile.scores[name], bins)
-    if binning.value and profile.value:
-        yield events.PREDICTION_VALUE, of_numeric(profile.value, binning.value)
+        yield field, of_scores([profile.scores[name] for profile in profiles], bins)
+    if binning.value:
+        values = [profile.value for profile in profiles if profile.value is not None]
+        if len(values) == len(profiles):
+            yield events.PREDICTION_VALUE, of_numeric(values, binning.value)
     if binning.classes:
-        yield events.PREDICTION_LABEL, of_labels(profile.predicted, binning.classes)
-
-
-def _coarse(fine: IntArray, bins: NumericBins) -> IntArray:
-    return np.asarray(np.add.reduceat(fine, bins.coarse), np.int64)
+        yield events.PREDICTION_LABEL, of_labels([profile.predicted for profile in profiles], binning.classes)

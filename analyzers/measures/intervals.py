@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from ..arrays import FloatArray, IntArray
 
@@ -17,16 +17,17 @@ MAX_CELLS = 400
 """Counts beyond which no standard error is worked out: a confusion matrix of 20 classes."""
 
 
-def wilson(successes: float, trials: int) -> tuple[float, float]:
-    """Wilson's score interval of a proportion; `trials` must be positive.
+def wilson(successes: FloatArray, trials: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Wilson's score interval of a proportion; NaN where nothing was tried.
 
     Source: Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953.
     """
-    share = successes / trials
-    centre = share + Z**2 / (2 * trials)
-    half = Z * math.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2))
-    scale = 1 + Z**2 / trials
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = successes / trials
+        centre = share + Z**2 / (2 * trials)
+        half = Z * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2))
+        scale = 1 + Z**2 / trials
+        return np.maximum(0.0, (centre - half) / scale), np.minimum(1.0, (centre + half) / scale)
 
 
 def around(value: float, error: float, low: float = -math.inf, high: float = math.inf) -> tuple[float, float]:
@@ -34,14 +35,27 @@ def around(value: float, error: float, low: float = -math.inf, high: float = mat
     return max(low, value - Z * error), min(high, value + Z * error)
 
 
-def two_proportions(successes: float, trials: int, reference: float, reference_trials: int) -> float:
+def two_proportions(
+    successes: FloatArray, trials: FloatArray, reference: FloatArray, reference_trials: FloatArray
+) -> FloatArray:
     """Two-sided p-value of the pooled two-proportion z-test; 1 where both shares are the same constant.
 
     Source: https://www.itl.nist.gov/div898/handbook/prc/section3/prc33.htm.
     """
-    pooled = (successes + reference) / (trials + reference_trials)
-    error = math.sqrt(max(0.0, pooled * (1 - pooled)) * (1 / trials + 1 / reference_trials))
-    return from_errors(successes / trials, error, reference / reference_trials, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pooled = (successes + reference) / (trials + reference_trials)
+        error = np.sqrt(np.maximum(0.0, pooled * (1 - pooled)) * (1 / trials + 1 / reference_trials))
+        distance = np.abs(successes / trials - reference / reference_trials) / error
+    return np.where(error > 0, 2 * special.ndtr(-distance), 1.0)
+
+
+def angle(successes: FloatArray, trials: FloatArray) -> FloatArray:
+    """A share on the scale on which its variance, `1 / (trials + 1/2)`, does not depend on it; NaN for no trials.
+
+    Source: Anscombe 1948, https://doi.org/10.1093/biomet/35.3-4.246.
+    """
+    share = (successes + 3 / 8) / (trials + 3 / 4)
+    return np.where(trials > 0, 2 * np.arcsin(np.sqrt(share)), np.nan)
 
 
 def from_errors(value: float, error: float, reference: float, reference_error: float) -> float:

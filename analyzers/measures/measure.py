@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from enum import StrEnum
+
+import numpy as np
 
 from driftline.ingest.events import Task
 
 from ..arrays import FloatArray, IntArray
-from ..profiles.profile import Moments, Profile
+from ..profiles.profile import Profile
 
 
 class Subject(StrEnum):
@@ -29,6 +31,14 @@ class Direction(StrEnum):
     BOTH = "any_change_is_worse"
 
 
+class Scatter(StrEnum):
+    """How a statistic scatters between windows in which nothing has changed."""
+
+    SIGNED = "signed"  # around zero: a difference
+    QUADRATIC = "quadratic"  # as a sum of squared differences: chi-squared and its kin
+    ABSOLUTE = "absolute"  # as the root of one: a sum of absolute differences
+
+
 class Compare(StrEnum):
     """What the thresholds apply to."""
 
@@ -39,29 +49,52 @@ class Compare(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """One feature, score or prediction as counts: what drift and quality measures see.
+    """One feature, score or prediction as counts, in several windows at once: what drift and quality measures see.
 
     Attributes:
         counts: Coarse bins (numeric) or known categories and `other` (categorical), missing left out,
-            shape (bins,). The distances that need few bins compare these.
-        fine: Fine bins (numeric only), shape (edges + 1,).
+            shape (windows, bins). The distances that need few bins compare these.
+        other: Values in no known category (categorical only), shape (windows,).
+        missing: Predictions without this feature, shape (windows,).
+        fine: Fine bins (numeric only), shape (windows, edges + 1).
         edges: Edges of the fine bins (numeric only), increasing, shape (edges,).
-        moments: Exact count, sum, sum of squares and range (numeric only).
-        other: Values in no known category (categorical only).
-        missing: Predictions without this feature.
+        moments: Exact count, sum, sum of squares and range (numeric only), shape (windows,) each.
     """
 
     counts: IntArray
+    other: IntArray
+    missing: IntArray
     fine: IntArray | None = None
     edges: FloatArray | None = None
-    moments: Moments | None = None
-    other: int = 0
-    missing: int = 0
+    moments: MomentArrays | None = None
 
     @property
-    def total(self) -> int:
-        """How many values were counted, missing left out."""
-        return int(self.counts.sum())
+    def total(self) -> FloatArray:
+        """How many values were counted, missing left out, shape (windows,)."""
+        return np.asarray(self.counts.sum(axis=-1), np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class MomentArrays:
+    """The fields of `Moments`, of several windows: shape (windows,) each."""
+
+    count: FloatArray
+    sum: FloatArray
+    sum_of_squares: FloatArray
+    min: FloatArray
+    max: FloatArray
+
+    @property
+    def mean(self) -> FloatArray:
+        """The arithmetic mean; NaN when nothing was counted."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(self.sum / self.count, np.float64)
+
+    @property
+    def variance(self) -> FloatArray:
+        """The population variance, never below 0; NaN when nothing was counted."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.maximum(0.0, self.sum_of_squares / self.count - self.mean**2), np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +148,83 @@ class Estimate:
     deviation: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """What a measure found in several windows: the fields of `Estimate`, shape (windows,) each, NaN for None."""
+
+    value: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    p_value: FloatArray
+    reference_value: FloatArray
+    sample_size: FloatArray
+    reference_size: FloatArray
+    error_bound: FloatArray
+    statistic: FloatArray
+    expected: FloatArray
+    deviation: FloatArray
+
+    @classmethod
+    def of(cls, value: FloatArray, **others: FloatArray | float) -> Estimates:
+        """Estimates of which only some fields are known; none is where the value is not defined but the sizes."""
+        shape = np.shape(value)
+        found = {"value": np.asarray(value, np.float64)}
+        for field in fields(cls)[1:]:
+            given = others.get(field.name, _UNKNOWN[field.name])
+            found[field.name] = np.broadcast_to(np.asarray(given, np.float64), shape)
+        undefined = ~np.isfinite(found["value"])
+        if undefined.any():
+            for name in ("lower", "upper", "p_value", "statistic", "deviation"):
+                found[name] = np.where(undefined, np.nan, found[name])
+        return cls(**found)
+
+    @classmethod
+    def joined(cls, estimates: Sequence[Estimate]) -> Estimates:
+        """Single estimates as one record of arrays."""
+        columns = ([getattr(estimate, field.name) for estimate in estimates] for field in fields(cls))
+        return cls(*(np.array([np.nan if x is None else x for x in column], np.float64) for column in columns))
+
+    def rows(self) -> Iterator[Estimate]:
+        """The estimate of each window."""
+        columns = [getattr(self, field.name).tolist() for field in fields(self)]
+        for value, lower, upper, p_value, before, size, reference_size, bound, statistic, expected, deviation in zip(
+            *columns, strict=True
+        ):
+            yield Estimate(
+                _some(value),
+                _some(lower),
+                _some(upper),
+                _some(p_value),
+                _some(before),
+                int(size),
+                int(reference_size),
+                bound,
+                _some(statistic),
+                expected,
+                _some(deviation),
+            )
+
+
+_UNKNOWN = {
+    "lower": np.nan,
+    "upper": np.nan,
+    "p_value": np.nan,
+    "reference_value": np.nan,
+    "sample_size": 0.0,
+    "reference_size": 0.0,
+    "error_bound": 0.0,
+    "statistic": np.nan,
+    "expected": 0.0,
+    "deviation": np.nan,
+}
+
+
+def _some(number: float) -> float | None:
+    return None if number != number else number  # noqa: PLR0124 (only NaN differs from itself, and this is quick)
+
+
 ModelFunction = Callable[[ModelView, ModelView | None], Estimate]
-DistributionFunction = Callable[[Distribution, Distribution | None], Estimate]
+DistributionFunction = Callable[[Distribution, Distribution | None], Estimates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +246,7 @@ class Measure:
         critical: Effect floor of a critical verdict.
         min_samples: Below this many samples the status is `insufficient_data`.
         default: Whether it is computed when monitors.yml names no measures.
+        scatter: How its statistic scatters between quiet windows.
         source: Paper or documentation of the formula.
         compute: The function; gets the window's view and the reference's, or None without a reference.
     """
@@ -158,6 +267,7 @@ class Measure:
     critical: float | None = None
     min_samples: int = 30
     default: bool = True
+    scatter: Scatter = Scatter.SIGNED
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,59 +2,90 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from scipy import special
 
+from ..arrays import FloatArray
 from . import intervals
-from .classification import combine, shares
-from .measure import Compare, Direction, Distribution, Estimate, Measure, Subject
+from .classification import share_estimates
+from .measure import Compare, Direction, Distribution, Estimates, Measure, Subject
 
 SOURCE = "https://research.google/pubs/data-validation-for-machine-learning/"
 
 
-def _missing(current: Distribution, reference: Distribution | None) -> Estimate:
-    def found(side: Distribution | None) -> tuple[int, int]:
-        return (side.missing, side.missing + side.total) if side else (0, 0)
-
-    return shares(found(current), found(reference))
+Counted = tuple[FloatArray, FloatArray]
 
 
-def _unseen(current: Distribution, reference: Distribution | None) -> Estimate:
-    def found(side: Distribution | None) -> tuple[int, int]:
-        return (side.other, side.total) if side else (0, 0)
-
-    return shares(found(current), found(reference))
-
-
-def _out_of_range(current: Distribution, reference: Distribution | None) -> Estimate:
-    def found(side: Distribution | None) -> tuple[int, int]:
-        return (int(side.fine[0] + side.fine[-1]), side.total) if side and side.fine is not None else (0, 0)
-
-    return shares(found(current), found(reference))
+def _share(
+    counted: Callable[[Distribution], Counted], current: Distribution, reference: Distribution | None
+) -> Estimates:
+    """A share, of what is counted of each side: successes and trials."""
+    successes, trials = counted(current)
+    before, before_trials = counted(reference) if reference else (np.zeros_like(trials), np.zeros_like(trials))
+    return share_estimates(*np.broadcast_arrays(successes, trials, before, before_trials))
 
 
-def _constant(current: Distribution, reference: Distribution | None) -> Estimate:
-    def found(side: Distribution) -> float:
+def _missing(side: Distribution) -> Counted:
+    return side.missing.astype(np.float64), side.missing + side.total
+
+
+def _unseen(side: Distribution) -> Counted:
+    return side.other.astype(np.float64), side.total
+
+
+def _out_of_range(side: Distribution) -> Counted:
+    assert side.fine is not None
+    return (side.fine[..., 0] + side.fine[..., -1]).astype(np.float64), side.total
+
+
+def _constant(current: Distribution, reference: Distribution | None) -> Estimates:
+    def found(side: Distribution) -> FloatArray:
         if side.moments is not None:
-            return float(side.moments.min == side.moments.max)
-        return float(np.count_nonzero(side.counts) == 1)
+            stuck = side.moments.min == side.moments.max
+        else:
+            stuck = np.count_nonzero(side.counts, axis=-1) == 1
+        return np.where(side.total > 0, stuck, np.nan)
 
-    sizes = {"sample_size": current.total, "reference_size": reference.total if reference else 0}
-    if not current.total:
-        return Estimate(None, **sizes)
-    before = found(reference) if reference and reference.total else None
-    return Estimate(found(current), reference_value=before, **sizes)
+    value = found(current)
+    return Estimates.of(
+        value,
+        lower=value,
+        upper=value,
+        reference_value=found(reference) if reference else np.nan,
+        sample_size=current.total,
+        reference_size=reference.total if reference else 0.0,
+    )
 
 
-def _mean(current: Distribution, reference: Distribution | None) -> Estimate:
-    def found(side: Distribution | None) -> tuple[float, float, int]:
-        if side is None or side.moments is None:
-            return math.nan, math.nan, 0
-        return side.moments.mean, intervals.mean_error(side.moments.variance, side.moments.count), side.moments.count
+def _mean(current: Distribution, reference: Distribution | None) -> Estimates:
+    value, error = _mean_and_error(current)
+    nothing = (np.full_like(value, np.nan), np.full_like(value, np.nan))
+    before, before_error = _mean_and_error(reference) if reference else nothing
+    combined = np.hypot(error, before_error)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = np.abs(value - before) / combined
+    same = np.where(value == before, 1.0, 0.0)
+    return Estimates.of(
+        value,
+        lower=value - intervals.Z * error,
+        upper=value + intervals.Z * error,
+        p_value=np.where(combined == 0, same, 2 * special.ndtr(-distance)),
+        reference_value=before,
+        sample_size=current.total,
+        reference_size=reference.total if reference else 0.0,
+        statistic=value - before,
+        deviation=combined,
+    )
 
-    return combine(found(current), found(reference))
+
+def _mean_and_error(side: Distribution) -> tuple[FloatArray, FloatArray]:
+    assert side.moments is not None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        errors = np.sqrt(side.moments.variance / (side.moments.count - 1))
+    return side.moments.mean, np.where(side.moments.count > 1, errors, np.nan)
 
 
 _quality = partial(
@@ -62,12 +93,14 @@ _quality = partial(
 )
 
 MEASURES: tuple[Measure, ...] = (
-    _quality(name="missing_rate", title="Share missing", compute=_missing, warning=0.01, critical=0.05),
+    _quality(
+        name="missing_rate", title="Share missing", compute=partial(_share, _missing), warning=0.01, critical=0.05
+    ),
     _quality(
         name="unseen_rate",
         title="Share in no known category",
         subject=Subject.CATEGORICAL,
-        compute=_unseen,
+        compute=partial(_share, _unseen),
         warning=0.01,
         critical=0.05,
     ),
@@ -76,7 +109,7 @@ MEASURES: tuple[Measure, ...] = (
         title="Share outside the reference's range",
         subject=Subject.NUMERIC,
         needs_reference=True,
-        compute=_out_of_range,
+        compute=partial(_share, _out_of_range),
         warning=0.01,
         critical=0.05,
     ),

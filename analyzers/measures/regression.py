@@ -18,8 +18,12 @@ from .measure import Compare, Direction, Estimate, Measure, ModelView, Subject
 SOURCE = "https://scikit-learn.org/stable/modules/model_evaluation.html#regression-metrics"
 
 
-def _mean(name: str, view: ModelView, reference: ModelView | None, *, low: float = 0.0) -> Estimate:
-    return combine(moments_of(view, name), moments_of(reference, name), low=low)
+def _mean(name: str, view: ModelView, reference: ModelView | None) -> Estimate:
+    return combine(moments_of(view, name), moments_of(reference, name), low=0.0, relative=True)
+
+
+def _bias(view: ModelView, reference: ModelView | None) -> Estimate:
+    return combine(moments_of(view, "error"), moments_of(reference, "error"))
 
 
 def _rmse(view: ModelView, reference: ModelView | None) -> Estimate:
@@ -29,7 +33,7 @@ def _rmse(view: ModelView, reference: ModelView | None) -> Estimate:
         # The delta method: the derivative of the root is 1 / (2 root).
         return root, error / (2 * root) if root else 0.0, size
 
-    return combine(found(view), found(reference), low=0.0)
+    return combine(found(view), found(reference), low=0.0, relative=True)
 
 
 def _r2(view: ModelView, reference: ModelView | None) -> Estimate:
@@ -93,7 +97,7 @@ MEASURES: tuple[Measure, ...] = (
     _regression(
         name="bias",
         title="Mean error",
-        compute=partial(_mean, "error", low=-math.inf),
+        compute=_bias,
         direction=Direction.BOTH,
         compare=Compare.CHANGE,
     ),

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from ..profiles.binning import DELAY_EDGES, DURATION_EDGES
+from ..profiles.binning import DELAY_EDGES, DURATION_EDGES, DURATION_GROWTH
 from . import intervals
 from .classification import shares
 from .measure import Compare, Direction, Estimate, Measure, ModelView, Subject
@@ -48,24 +48,44 @@ def _quantile(part: str, edges: FloatArray, share: float, view: ModelView, refer
     n, m = int(counts.sum()), int(before.sum()) if before is not None else 0
     if not n:
         return Estimate(None, reference_size=m)
-    half = intervals.Z * math.sqrt(share * (1 - share) / n)
     value, bound = quantile(counts, edges, share)
+    lower, upper = _range(counts, edges, share)
+    reference_value = deviation = None
+    if before is not None and m:
+        reference_value = quantile(before, edges, share)[0]
+        deviation = math.hypot(*(_log_error(*_range(side, edges, share)) for side in (counts, before)))
     return Estimate(
         value=value,
-        lower=quantile(counts, edges, max(0.0, share - half))[0],
-        upper=quantile(counts, edges, min(1.0, share + half))[0],
-        reference_value=quantile(before, edges, share)[0] if before is not None and m else None,
+        lower=lower,
+        upper=upper,
+        reference_value=reference_value,
+        statistic=math.log(value / reference_value) if reference_value else None,
+        deviation=deviation,
         sample_size=n,
         reference_size=m,
         error_bound=bound,
     )
 
 
+def _range(counts: IntArray, edges: FloatArray, share: float) -> tuple[float, float]:
+    half = intervals.Z * math.sqrt(share * (1 - share) / int(counts.sum()))
+    lower, upper = (quantile(counts, edges, min(1.0, max(0.0, share + side)))[0] for side in (-half, half))
+    return lower, upper
+
+
+def _log_error(lower: float, upper: float) -> float:
+    """Standard error of a quantile's logarithm, of its interval; a bin is the least that can be told apart."""
+    return math.hypot(math.log(upper / lower) / (2 * intervals.Z), math.log(DURATION_GROWTH) / math.sqrt(12))
+
+
 def _throughput(view: ModelView, reference: ModelView | None) -> Estimate:
     n = view.profile.predictions
     # A Poisson count has its own mean as variance; the half keeps the interval of 0 from being empty.
     half = intervals.Z * math.sqrt(n + 0.5)
+    expected = reference.profile.predictions / reference.seconds * view.seconds if reference else 0.0
     return Estimate(
+        statistic=math.log((n + 0.5) / (expected + 0.5)) if reference else None,
+        deviation=math.sqrt(1 / (expected + 0.5)) if reference else None,
         value=n / view.seconds,
         lower=max(0.0, n - half) / view.seconds,
         upper=(n + half) / view.seconds,

@@ -1,0 +1,249 @@
+"""What quiet windows look like, so that a window is judged against others of its kind and not against single rows.
+
+The rows of one window are no independent draws from the reference: a day's weather is not two months' weather. Two
+things move a statistic between windows while nothing is wrong: sampling, whose share each measure works out from the
+sample sizes, and the windows' own differences, whose share is learnt here from the windows of the reference. A window
+is compared with the sum of both, as a random-effects model does (Higgins, Thompson & Spiegelhalter 2009,
+https://doi.org/10.1111/j.1467-985X.2008.00552.x): the between-window part is what the quiet windows scatter beyond
+their sampling error (DerSimonian & Laird 1986, https://doi.org/10.1016/0197-2456(86)90046-2, unweighted), and the
+smaller their number, the wider the prediction.
+
+- A difference (`Scatter.SIGNED`) is predicted by Student's t.
+- A distance is a sum of squares of such differences (`Scatter.QUADRATIC`), or behaves as the root of one
+  (`Scatter.ABSOLUTE`) and is squared first. It is predicted by the gamma distribution of the same mean and variance,
+  which is Satterthwaite's approximation (1946, https://doi.org/10.2307/3002019), with the uncertainty of the mean as in
+  Fisher's F. For counts this is the correction of chi-squared for clustered rows (Rao & Scott 1984,
+  https://doi.org/10.1214/aos/1176346391).
+
+All arrays have shape (series, windows): one series per measure, feature and segment. NaN is "not defined there".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy import special
+
+from .arrays import FloatArray
+from .measures import Estimate, Scatter
+
+Key = tuple[str, str | None, tuple[str, str] | None]
+"""Measure, feature, segment."""
+
+FEWEST = 8
+"""Windows from which on a between-window variation is worth the name."""
+MOST_DEPENDENT = 0.9
+"""The autocorrelation of neighbouring windows that is reckoned with at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What is compared between windows: the fields of `Estimate` of the same names, all of one shape."""
+
+    statistic: FloatArray
+    expected: FloatArray
+    deviation: FloatArray
+
+    @classmethod
+    def of(cls, estimates: Sequence[Estimate]) -> Statistics:
+        """Those of some estimates, shape (estimates,)."""
+        return cls(
+            *(
+                np.array([np.nan if (value := getattr(e, f.name)) is None else value for e in estimates], np.float64)
+                for f in fields(cls)
+            )
+        )
+
+    def __getitem__(self, index: object) -> Statistics:
+        return Statistics(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    def squared(self, absolute: FloatArray) -> Statistics:
+        """With statistics that are roots squared, so that all are sums of squares.
+
+        Args:
+            absolute: Which are, of a shape that fits.
+        """
+        mean, error = self.expected, self.deviation
+        return Statistics(
+            np.where(absolute, self.statistic**2, self.statistic),
+            np.where(absolute, mean**2 + error**2, mean),
+            # The variance of the square of a normal variable.
+            np.where(absolute, np.sqrt(4 * mean**2 * error**2 + 2 * error**4), error),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scattered:
+    """What quiet windows add to sampling, per series.
+
+    Attributes:
+        mean: Mean of the statistic beyond its expectation.
+        variance: Variance of the statistic around that, sampling included.
+        sampling: The share of sampling in it.
+        windows: How many independent windows those are worth that this was learnt from.
+    """
+
+    mean: FloatArray
+    variance: FloatArray
+    sampling: FloatArray
+    windows: FloatArray
+
+    @property
+    def between(self) -> FloatArray:
+        """The share of the windows' own differences in the variance."""
+        return np.maximum(0.0, self.variance - self.sampling)
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """What was learnt from the quiet windows.
+
+    Attributes:
+        index: Position of each series.
+        scatter: How each scatters, shape (series,), as positions in `Scatter`.
+        learnt: What its quiet windows add to sampling.
+    """
+
+    index: Mapping[Key, int]
+    scatter: FloatArray
+    learnt: Scattered
+
+    def p_values(self, keys: Sequence[Key], found: Statistics) -> FloatArray:
+        """The probability that a quiet window shows at least as much; NaN for a series that is not known.
+
+        Args:
+            keys: Which series.
+            found: What the window shows, shape (keys,).
+        """
+        positions = np.array([self.index.get(key, -1) for key in keys], np.int64)
+        known = positions >= 0
+        p_values = np.full(len(keys), np.nan)
+        at = positions[known]
+        learnt = Scattered(*(getattr(self.learnt, f.name)[at] for f in fields(Scattered)))
+        p_values[known] = _p_values(found[known], self.scatter[at], learnt)
+        return p_values
+
+
+def learn(series: Mapping[Key, Statistics], scatter: Mapping[str, Scatter]) -> tuple[Quiet, FloatArray]:
+    """What quiet windows look like, and how each of them looks to the others.
+
+    Args:
+        series: The statistics of all quiet windows in order of time, shape (windows,) each.
+        scatter: How each measure scatters.
+
+    Returns:
+        What was learnt, and the p-value of each quiet window judged by all others, shape (series, windows).
+    """
+    keys = list(series)
+    kinds = np.array([list(Scatter).index(scatter[measure]) for measure, _, _ in keys], np.float64)
+    past = Statistics(
+        *(np.array([getattr(series[key], f.name) for key in keys], np.float64) for f in fields(Statistics))
+    )
+    squared = past.squared(_absolute(kinds)[:, None])
+    worth = _independent([measure for measure, _, _ in keys], squared)
+    whole = _scattered(squared, worth, _distance(kinds))
+    others = _scattered(squared, worth, _distance(kinds), each_left_out=True)
+    apart = _p_values(past, kinds[:, None], others)
+    return Quiet({key: position for position, key in enumerate(keys)}, kinds, whole), apart
+
+
+def _absolute(kinds: FloatArray) -> FloatArray:
+    return np.asarray(kinds == list(Scatter).index(Scatter.ABSOLUTE))
+
+
+def _distance(kinds: FloatArray) -> FloatArray:
+    return np.asarray(kinds != list(Scatter).index(Scatter.SIGNED))
+
+
+def _independent(measures: Sequence[str], past: Statistics) -> FloatArray:
+    """How many independent windows each window is worth, by the autocorrelation of neighbours, shape (series,).
+
+    One value per measure, the median over its series, since a single series tells it badly. Source: the effective
+    sample size of a first-order autoregressive series, Bayley & Hammersley 1946, https://doi.org/10.2307/2983560.
+    """
+    excess = past.statistic - past.expected
+    around = np.nan_to_num(excess - _mean(excess)[:, None])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlation = (around[:, 1:] * around[:, :-1]).sum(axis=1) / (around**2).sum(axis=1)
+    worth = np.ones(len(measures))
+    names = np.array(measures)
+    for name in set(measures):
+        of_it = correlation[names == name]
+        of_it = of_it[np.isfinite(of_it)]
+        dependent = float(np.clip(np.median(of_it), 0.0, MOST_DEPENDENT)) if of_it.size else 0.0
+        worth[names == name] = (1 - dependent) / (1 + dependent)
+    return worth
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    count = np.isfinite(values).sum(axis=-1)
+    return np.asarray(np.nansum(values, axis=-1) / np.maximum(count, 1), np.float64)
+
+
+def _scattered(past: Statistics, worth: FloatArray, distance: FloatArray, *, each_left_out: bool = False) -> Scattered:
+    """Mean and variance of the excess over sampling, of all windows or of all but one, for each that one may be."""
+    excess = past.statistic - past.expected
+    there = np.isfinite(excess)
+    filled = np.where(there, excess, 0.0)
+    errors = np.where(there, np.nan_to_num(past.deviation) ** 2, 0.0)
+    base = np.where(there, past.expected, 0.0)
+    sums = [there.astype(float), filled, filled**2, errors, base]
+    totals = [part.sum(axis=1, keepdims=True) for part in sums]
+    if each_left_out:
+        totals = [total - part for total, part in zip(totals, sums, strict=True)]
+    count = np.maximum(totals[0], 1.0)
+    mean = totals[1] / count
+    variance = np.maximum(0.0, totals[2] / count - mean**2) * count / np.maximum(count - 1, 1.0)
+    # The excess of a distance over sampling cannot be negative but by chance; nor may chance make windows too alike.
+    mean = np.where(distance[:, None], np.maximum(0.0, mean), mean)
+    sampling = totals[3] / count
+    sampling = sampling + np.where(distance[:, None], _crossed(totals[4] / count, sampling, mean), 0.0)
+    found = (mean, np.maximum(variance, sampling), sampling, totals[0] * worth[:, None])
+    return Scattered(*(part if each_left_out else part[:, 0] for part in found))
+
+
+def _crossed(expected: FloatArray, sampling: FloatArray, mean: FloatArray) -> FloatArray:
+    """What the product of both parts adds to the variance of a squared sum of them.
+
+    Of `|e + u|^2`, where e has `expected^2 / (sampling / 2)` directions, the variance of the product `2 e u` is 4 times
+    the product of the squares' means over the number of directions.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        directions = np.where(sampling > 0, 2 * expected**2 / sampling, np.inf)
+    return np.where(directions > 0, 4 * expected * mean / np.maximum(directions, 1.0), 0.0)
+
+
+def _p_values(found: Statistics, kinds: FloatArray, learnt: Scattered) -> FloatArray:
+    distance = _distance(kinds)
+    squared = found.squared(_absolute(kinds))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        value = np.where(distance, _of_distance(squared, learnt), _of_difference(found, learnt))
+    return np.where(learnt.windows > 0, value, np.nan)
+
+
+def _of_distance(found: Statistics, learnt: Scattered) -> FloatArray:
+    mean = found.expected + learnt.mean
+    sampling = found.deviation**2
+    variance = sampling + _crossed(found.expected, sampling, learnt.mean) + learnt.between
+    freedom = 2 * mean**2 / variance / _doubt(learnt.windows)
+    # The relative variance of a mean of squares is 2 over its degrees of freedom.
+    behind = 2 * mean**2 * learnt.windows / learnt.variance
+    behind = np.where(np.isfinite(behind), behind, 1e9)
+    return np.asarray(special.fdtrc(freedom, np.maximum(behind, 1.0), found.statistic / mean), np.float64)
+
+
+def _of_difference(found: Statistics, learnt: Scattered) -> FloatArray:
+    windows = np.maximum(learnt.windows, 2.0)
+    variance = found.deviation**2 + learnt.between + learnt.variance / windows
+    freedom = (windows - 1) * (variance / learnt.variance) ** 2
+    freedom = np.where(np.isfinite(freedom), np.clip(freedom, 1.0, 1e9), 1e9)
+    distance = np.abs(found.statistic - found.expected - learnt.mean) / np.sqrt(variance)
+    distance = np.where(variance > 0, distance, np.where(found.statistic == learnt.mean, 0.0, np.inf))
+    return np.asarray(2 * special.stdtr(freedom, -distance), np.float64)
+
+
+def _doubt(windows: FloatArray) -> FloatArray:
+    """By how much a shape learnt from few windows may be too narrow: one standard error of a variance."""
+    return 1 + np.sqrt(2 / np.maximum(windows, 2.0))
