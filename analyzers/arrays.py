@@ -1,4 +1,4 @@
-"""The two kinds of array that statistics here are made of."""
+"""The kinds of array that statistics here are made of."""
 
 from __future__ import annotations
 
@@ -7,3 +7,4 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]

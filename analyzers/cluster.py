@@ -224,6 +224,18 @@ class Cluster:
                 return
             after = {"search_after": hits[-1]["sort"]}
 
+    def metrics(self, query: Mapping[str, Any], source: Sequence[str]) -> Iterator[Hit]:
+        """The metrics that match, with these fields, by start of window."""
+        keys = ("window.start", "model.version", "metric.name", "feature.name", "segment.name", "segment.value")
+        after: dict[str, Any] = {}
+        while True:
+            body = {"size": PAGE, "query": query, "_source": list(source), "sort": [{k: "asc"} for k in keys], **after}
+            hits = self.search(self.streams.metrics, body)["hits"]["hits"]
+            yield from hits
+            if len(hits) < PAGE:
+                return
+            after = {"search_after": hits[-1]["sort"]}
+
     def document(self, index: str, identity: str) -> Mapping[str, Any] | None:
         """One document's source, None where there is none."""
         try:

@@ -210,7 +210,7 @@ def _line(summary: pipeline.Summary) -> str:
     verdicts = ", ".join(f"{count:,} {status}" for status, count in sorted(summary.statuses.items()))
     return (
         f"{summary.model}: {summary.analysed:,} windows analysed of {summary.windows:,} found"
-        f"{f'; verdicts: {verdicts}' if verdicts else '; nothing had changed'}"
+        f"{f'; verdicts: {verdicts}; {summary.alarms:,} alarms began' if verdicts else '; nothing had changed'}"
     )
 
 

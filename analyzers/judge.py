@@ -2,9 +2,9 @@
 
 Three gates. The sample is at least the measure's minimum, else the verdict is `insufficient_data`. The effect passes
 its practical floor even at the end of its confidence interval that lies nearer to harmless. And where there is a
-test, it is significant after Benjamini-Hochberg over all tests of the window, its features and segments, so that the
-expected share of false ones among those that fire is at most alpha (Benjamini & Hochberg 1995,
-https://doi.org/10.1111/j.2517-6161.1995.tb02031.x).
+test, against other quiet windows or, as long as there are none, against sampling alone, it is significant after
+Benjamini-Hochberg over all tests of the window, its features and segments, so that the expected share of false ones
+among those that fire is at most alpha (Benjamini & Hochberg 1995, https://doi.org/10.1111/j.2517-6161.1995.tb02031.x).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from scipy import stats
 
 from .measures import (
+    Against,
     Compare,
     Direction,
     Estimate,
@@ -26,6 +27,10 @@ from .measures import (
     Verdict,
     by_name,
 )
+from .quiet import Quiet, Statistics
+
+LOWER, LESS_SURE = 0.8, 10.0
+"""A window is calm when its effect is below this part of the floor, or its q-value above so many times the level."""
 
 
 def default_threshold(measure: Measure) -> Threshold:
@@ -33,45 +38,65 @@ def default_threshold(measure: Measure) -> Threshold:
     return Threshold(measure.compare, measure.direction, measure.warning, measure.critical, measure.min_samples)
 
 
-def judge(measurements: Sequence[Measurement], thresholds: Thresholds, alpha: float) -> list[Verdict]:
+def judge(
+    measurements: Sequence[Measurement], thresholds: Thresholds, alpha: float, quiet: Quiet | None = None
+) -> list[Verdict]:
     """The verdict on each measurement of one window, in their order.
 
     Args:
         measurements: All measurements of the window, of every feature and segment.
         thresholds: Per measure name; a measure that is not in it is recorded and not judged.
         alpha: False discovery rate of the window's tests.
+        quiet: What quiet windows look like; without it rows count as independent draws.
     """
-    tested = [index for index, found in enumerate(measurements) if found.estimate.p_value is not None]
-    p_values = [_p_value(measurements[index]) for index in tested]
-    adjusted = stats.false_discovery_control(p_values).tolist() if tested else []
-    q_values: dict[int, float] = dict(zip(tested, adjusted, strict=True))
+    keys = [(found.measure, found.feature, found.segment) for found in measurements]
+    estimates = [found.estimate for found in measurements]
+    compared = quiet.compare(keys, Statistics.of(estimates)) if quiet else [None] * len(keys)
+    p_values = {
+        index: p_value
+        for index, found in enumerate(measurements)
+        if _is_tested(found, thresholds) and (p_value := _p_value(found.estimate, compared[index])) is not None
+    }
+    adjusted = stats.false_discovery_control(list(p_values.values())).tolist() if p_values else []
+    q_values: dict[int, float] = dict(zip(p_values, adjusted, strict=True))
     return [
-        _verdict(found, thresholds.get(found.measure), q_values.get(index), alpha)
+        _verdict(found, thresholds.get(found.measure), q_values.get(index), alpha, compared[index])
         for index, found in enumerate(measurements)
     ]
 
 
-def _p_value(measurement: Measurement) -> float:
-    found = measurement.estimate.p_value
-    return 1.0 if found is None else min(1.0, max(0.0, found))
+def _is_tested(measurement: Measurement, thresholds: Thresholds) -> bool:
+    # A floor on the value itself of a measure that is otherwise compared with the reference asks another question than
+    # the test against the reference answers: there the interval alone decides.
+    threshold = thresholds.get(measurement.measure)
+    if threshold is None or threshold.compare is not by_name(measurement.measure).compare:
+        return False
+    return _sufficient(measurement.estimate, threshold)
 
 
-def _verdict(measurement: Measurement, threshold: Threshold | None, q_value: float | None, alpha: float) -> Verdict:
+def _p_value(estimate: Estimate, against: Against | None) -> float | None:
+    found = against.p_value if against else estimate.p_value
+    return None if found is None else min(1.0, max(0.0, found))
+
+
+def _verdict(
+    measurement: Measurement, threshold: Threshold | None, q_value: float | None, alpha: float, against: Against | None
+) -> Verdict:
     measure, estimate = by_name(measurement.measure), measurement.estimate
     if threshold is None:
         known = estimate.value is not None and estimate.sample_size >= measure.min_samples
-        return Verdict(measurement, Status.OK if known else Status.INSUFFICIENT, q_value)
+        return Verdict(measurement, Status.OK if known else Status.INSUFFICIENT, against=against, calm=known)
     if not _sufficient(estimate, threshold):
-        return Verdict(measurement, Status.INSUFFICIENT, q_value)
-    # A floor on the value itself of a measure that is otherwise compared with the reference asks another question than
-    # the test against the reference answers: there the interval alone decides.
-    tested = q_value is not None and threshold.compare is measure.compare
-    significant = not tested or (q_value is not None and q_value < alpha)
+        return Verdict(measurement, Status.INSUFFICIENT, against=against)
+    level = None if q_value is None else alpha
+    significant = q_value is None or q_value < alpha
     for status, floor in ((Status.CRITICAL, threshold.critical), (Status.WARNING, threshold.warning)):
         if floor is not None and significant and passes(estimate, threshold, floor):
-            return Verdict(measurement, status, q_value, floor)
+            return Verdict(measurement, status, q_value, floor, against, level)
     lowest = threshold.warning if threshold.warning is not None else threshold.critical
-    return Verdict(measurement, Status.OK, q_value, lowest)
+    near = q_value is None or q_value < min(1.0, LESS_SURE * alpha)
+    calm = lowest is None or not (near and passes(estimate, threshold, LOWER * lowest))
+    return Verdict(measurement, Status.OK, q_value, lowest, against, level, calm=calm)
 
 
 def _sufficient(estimate: Estimate, threshold: Threshold) -> bool:

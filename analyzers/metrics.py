@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from .measures import Verdict, by_name
+from .firing import Level
+from .measures import Status, Verdict, by_name
 from .profiles.store import document_id
 from .windows import Window, iso
 
@@ -36,6 +37,7 @@ def first = old.containsKey('initial_value') ? old.initial_value : fresh.value;
 boolean moved = !near(old.value, fresh.value);
 fresh.revision = old.revision + (moved ? 1 : 0);
 if (first == null) { fresh.remove('initial_value'); } else { fresh.initial_value = first; }
+if (old.containsKey('alarm')) { fresh.alarm = old.alarm; }
 boolean same = old.size() == fresh.size() && ctx._source.reference == after.reference;
 for (def key : fresh.keySet()) { same = same && near(old[key], fresh[key]); }
 if (same) {
@@ -111,9 +113,7 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         "family": measure.family,
         "unit": measure.unit or None,
         **_numbers(measurement.estimate),
-        "q_value": verdict.q_value,
-        "threshold": verdict.threshold,
-        "status": verdict.status.value,
+        **_judged(verdict),
         "label_coverage": scope.label_coverage.get(measurement.segment),
         "as_of": scope.as_of,
         "revision": 0,
@@ -136,12 +136,41 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
     return found
 
 
+def _judged(verdict: Verdict) -> dict[str, Any]:
+    against = verdict.against
+    return {
+        "p_value": against.p_value if against else verdict.measurement.estimate.p_value,
+        "q_value": verdict.q_value,
+        "alpha": verdict.alpha,
+        "threshold": verdict.threshold,
+        "status": verdict.status.value,
+        "level": level(verdict).value,
+        "quiet_mean": against.mean if against else None,
+        "quiet_deviation": against.between if against else None,
+        "quiet_windows": against.windows if against else None,
+    }
+
+
+def level(verdict: Verdict) -> Level:
+    """What a verdict says of its series, for an alarm to fire or clear."""
+    match verdict.status:
+        case Status.INSUFFICIENT:
+            return Level.UNKNOWN
+        case Status.OK:
+            return Level.CALM if verdict.calm else Level.BETWEEN
+        case _:
+            return Level.BAD
+
+
 def _numbers(estimate: Estimate) -> dict[str, float | int | None]:
     return {
         "value": estimate.value,
         "lower": estimate.lower,
         "upper": estimate.upper,
-        "p_value": estimate.p_value,
+        "sampling_p_value": estimate.p_value,
+        "statistic": estimate.statistic,
+        "expected": estimate.expected if estimate.statistic is not None else None,
+        "deviation": estimate.deviation,
         "reference_value": estimate.reference_value,
         "sample_size": estimate.sample_size,
         "reference_size": estimate.reference_size,

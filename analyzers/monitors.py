@@ -12,11 +12,14 @@ import yaml
 
 from driftline.ingest.streams import Streams
 
+from .budget import Budget
+from .firing import Rule
 from .judge import default_threshold
 from .measures import MEASURES, Compare, Direction, Measure, Task, Threshold, by_name
 from .settings import ConfigError, Node
 from .windows import Window, WindowSize
 
+DEFAULT_BUDGET = "1 per month"
 FEATURE_KINDS = ("numeric", "categorical")
 
 
@@ -36,7 +39,9 @@ class Model:
         segments: Segments that are also analysed one by one.
         measures: What is measured.
         thresholds: Per measure, when it is worth a word; a measure left out is recorded only.
-        alpha: False discovery rate of one window's tests.
+        false_alarms: How many false alarms are allowed.
+        alpha: False discovery rate of one window's tests; None: it follows from `false_alarms`.
+        alarm: How many bad windows make an alarm.
     """
 
     name: str
@@ -50,12 +55,17 @@ class Model:
     segments: tuple[str, ...]
     measures: tuple[Measure, ...]
     thresholds: Mapping[str, Threshold]
-    alpha: float
+    false_alarms: Budget
+    alpha: float | None
+    alarm: Rule
 
     @property
     def judging(self) -> str:
         """A digest of all that verdicts depend on beside the data: when it changes, windows are judged again."""
-        parts = (self.task, self.positive_class, self.reference, self.segments, self.alpha)
+        parts = (
+            *(self.task, self.positive_class, self.reference, self.segments),
+            *(self.false_alarms, self.alpha, self.rollups, self.alarm),
+        )
         measured = [(measure.name, self.thresholds.get(measure.name)) for measure in self.measures]
         return hashlib.sha256(repr((parts, measured)).encode()).hexdigest()[:16]
 
@@ -133,7 +143,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
 
 _KEYS = {
     "name", "task", "positive_class", "window", "rollups", "lateness", "reference",
-    "features", "segments", "measures", "alpha",
+    "features", "segments", "measures", "false_alarms", "alpha", "alarm",
 }  # fmt: skip
 
 
@@ -148,7 +158,7 @@ def _model(node: Node) -> Model:
         positive.refuse(f"nothing: only a binary model has a positive class, this one is {task}")
     window = node["window"].size()
     measures, thresholds = _measures(node.get("measures"), task)
-    alpha = node.get("alpha")
+    budget, alpha = _budget(node)
     lateness = node.get("lateness")
     return Model(
         name=node["name"].text(),
@@ -162,8 +172,35 @@ def _model(node: Node) -> Model:
         segments=tuple(item.text() for item in node.list("segments")),
         measures=measures,
         thresholds=thresholds,
-        alpha=alpha.number(low=0, high=1) if alpha else 0.01,
+        false_alarms=budget,
+        alpha=alpha,
+        alarm=_alarm(node.get("alarm")),
     )
+
+
+def _budget(node: Node) -> tuple[Budget, float | None]:
+    alarms, alpha = node.get("false_alarms"), node.get("alpha")
+    if alarms and alpha:
+        alpha.refuse("either alpha or false_alarms, which is turned into one")
+    try:
+        budget = Budget.parse(alarms.text() if alarms else DEFAULT_BUDGET)
+    except ValueError as error:
+        msg = f"{node.file}: {node.path}.false_alarms: {error}"
+        raise ConfigError(msg) from None
+    return budget, alpha.number(low=0, high=1) if alpha else None
+
+
+def _alarm(node: Node | None) -> Rule:
+    if node is None:
+        return Rule()
+    node.keys({"fire", "clear"})
+    fire, clear = node.get("fire"), node.get("clear")
+    try:
+        rule = Rule.parse(fire.text()) if fire else Rule()
+    except ValueError as error:
+        msg = f"{node.file}: {node.path}.fire: {error}"
+        raise ConfigError(msg) from None
+    return replace(rule, clear=clear.whole(low=1, high=100)) if clear else rule
 
 
 def _rollup(node: Node, window: WindowSize) -> WindowSize:

@@ -1,28 +1,30 @@
-"""The straight line: remove doubles, join outcomes, find stale windows, count, measure, judge, store."""
+"""The straight line: remove doubles, join outcomes, find stale windows, count, learn, measure, judge, store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from . import doubles, metrics, outcomes, references
-from .judge import judge
-from .measures import ModelView
-from .measures.compute import measure_all
-from .profiles.history import Analysed, History, Kept, Segmented
+from . import alarms, doubles, metrics, outcomes, references
+from .profiles.history import Counted, History, Kept, Segmented
 from .profiles.profile import Profile
 from .stale import Stale, rollup_contents, stale_windows, with_gaps
+from .verdicts import Standard, chunks, standard, verdicts
 from .windows import Window, WindowSize
 
 if TYPE_CHECKING:
-    from .cluster import Cluster
+    from .cluster import Cluster, Content
     from .measures import Verdict
     from .monitors import Model, Monitors
     from .references import Reference
 
     Progress = Callable[[str, int, int], None]
+
+UNJUDGED = ""
+"""What a window is judged by that was only counted as yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Summary:
         windows: Windows found in the data.
         analysed: Windows that were counted or judged anew, larger ones included.
         statuses: Verdicts made, by status.
+        alarms: Series that began to fire.
         notes: What the user should know, a sentence each.
     """
 
@@ -41,6 +44,7 @@ class Summary:
     windows: int
     analysed: int
     statuses: Mapping[str, int]
+    alarms: int
     notes: tuple[str, ...]
 
 
@@ -63,7 +67,7 @@ def analyze(
         cluster: Where the data is and the results go.
         monitors: What to monitor.
         now: Windows that are not complete by then are left for later.
-        period: Only windows that begin in it; None: all.
+        period: Only windows that begin in it; None: all. Those of the reference are counted in any case.
         retry_orphans: Whether outcomes that were set aside are tried again.
         progress: Called with the phase, how much of it is done, and how much there is.
 
@@ -79,111 +83,140 @@ def analyze(
         retry_orphans=retry_orphans,
         progress=lambda done, total: progress("outcomes", done, total),
     )
-    return joined, [_analyze(cluster, model, now, period, progress) for model in monitors.models]
+    return joined, [_Analysis(cluster, model, now, period, progress).run() for model in monitors.models]
 
 
-def _analyze(cluster: Cluster, model: Model, now: datetime, period: Window | None, progress: Progress) -> Summary:
-    history = History(cluster, model.name)
-    cluster.refresh(cluster.streams.profiles)
-    reference = references.resolve(cluster, history, model, now)
-    binning, judging = reference.counting.binning.version, reference.judging(model)
+class _Analysis:
+    """One analysis of one model."""
 
-    contents = list(with_gaps(cluster.contents(references.predictions_of(model, period), model.window), model.window))
-    known = history.kept(model.window.text, period)
-    stale = stale_windows(contents, known, model.lateness, now, binning, judging)
-    tally: dict[str, int] = {}
-    for done, window in enumerate(stale, 1):
-        profiles = _profiles(history, model, reference, window)
-        _store(history, model, reference, window, model.window, profiles, tally)
-        progress(f"{model.name} {model.window.text}", done, len(stale))
-    analysed = len(stale)
+    def __init__(
+        self, cluster: Cluster, model: Model, now: datetime, period: Window | None, progress: Progress
+    ) -> None:
+        self.cluster = cluster
+        self.model = model
+        self.now = now
+        self.period = period
+        self.progress = progress
+        self.history = History(cluster, model.name)
+        cluster.refresh(cluster.streams.profiles)
+        self.reference: Reference = references.resolve(cluster, self.history, model, now)
+        self.judging = self.reference.judging(model)
+        self.binning = self.reference.counting.binning
+        self.statuses: Counter[str] = Counter()
+        self.alarms = 0
+        self.notes = list(self.reference.notes)
 
-    cluster.refresh(cluster.streams.profiles)
-    known = history.kept(model.window.text)
-    for size in model.rollups:
-        larger = rollup_contents(known, size, binning)
-        stale = stale_windows(larger, history.kept(size.text), model.lateness, now, binning, judging)
-        for done, window in enumerate(stale, 1):
-            profiles = _summed(history, window, model.window, reference)
-            _store(history, model, reference, window, size, profiles, tally)
-            progress(f"{model.name} {size.text}", done, len(stale))
-        analysed += len(stale)
-    cluster.refresh(cluster.streams.profiles, cluster.streams.metrics)
-    return Summary(model.name, len(contents), analysed, tally, reference.notes)
+    def run(self) -> Summary:
+        found = self._contents(self.period)
+        if self.reference.period and self.period:
+            self._count(self._stale(self._contents(self.reference.period), self.model.window))
+        stale = self._stale(found, self.model.window)
+        self._count(stale)
+        self.cluster.refresh(self.cluster.streams.profiles)
+        analysed = self._judge(stale, self.model.window)
+        for size in self.model.rollups:
+            known = self.history.kept(self.model.window.text)
+            stale = self._stale(rollup_contents(known, size, self.binning.version), size)
+            self._add_up(stale, size)
+            self.cluster.refresh(self.cluster.streams.profiles)
+            analysed += self._judge(stale, size)
+        self.cluster.refresh(self.cluster.streams.profiles, self.cluster.streams.metrics)
+        return Summary(self.model.name, len(found), analysed, dict(self.statuses), self.alarms, tuple(self.notes))
 
+    def _contents(self, period: Window | None) -> list[Content]:
+        query = references.predictions_of(self.model, period)
+        return list(with_gaps(self.cluster.contents(query, self.model.window), self.model.window))
 
-def _profiles(history: History, model: Model, reference: Reference, stale: Stale) -> Segmented:
-    counting, content = reference.counting, stale.content
-    if stale.counted:
-        return dict(history.profiles(content.version, model.window.text, content.window, counting.binning))
-    expected: dict[str, int] = {}
-    for segment in reference.profiles:
-        if segment is not None:
-            expected[segment[0]] = expected.get(segment[0], 0) + 1
-    query = references.predictions_of(model, content.window, content.version)
-    found = history.count(query, counting, model.segments, expected)
-    return found or {None: Profile.empty(counting.binning)}
+    def _stale(self, contents: Iterable[Content], size: WindowSize) -> list[Stale]:
+        known = self.history.kept(size.text)
+        return stale_windows(contents, known, self.model.lateness, self.now, self.binning.version, self.judging)
 
+    def _count(self, stale: Sequence[Stale]) -> None:
+        """Count the windows whose stored profiles are not those of their content, and store them unjudged."""
+        pending = [window for window in stale if not window.counted]
+        for done, window in enumerate(pending, 1):
+            self._keep(window, self.model.window, self._profiles(window))
+            self.progress(f"{self.model.name} {self.model.window.text}: counted", done, len(pending))
 
-def _summed(history: History, stale: Stale, size: WindowSize, reference: Reference) -> Segmented:
-    binning = reference.counting.binning
-    total: dict[tuple[str, str] | None, Profile] = {}
-    for segment, profile in history.profiles(stale.content.version, size.text, stale.content.window, binning):
-        total[segment] = total[segment] + profile if segment in total else profile
-    return total
+    def _profiles(self, stale: Stale) -> Segmented:
+        counting, content = self.reference.counting, stale.content
+        expected = Counter(segment[0] for segment in self.reference.profiles if segment is not None)
+        query = references.predictions_of(self.model, content.window, content.version)
+        found = self.history.count(query, counting, self.model.segments, expected)
+        return found or {None: Profile.empty(counting.binning)}
 
+    def _add_up(self, stale: Sequence[Stale], size: WindowSize) -> None:
+        """Store the profiles of larger windows: the sums of the smaller ones."""
+        for window in stale:
+            content = window.content
+            total: dict[tuple[str, str] | None, Profile] = {}
+            smaller = self.history.profiles(content.version, self.model.window.text, content.window, self.binning)
+            for segment, profile in smaller:
+                total[segment] = total[segment] + profile if segment in total else profile
+            self._keep(window, size, total)
 
-def _store(
-    history: History,
-    model: Model,
-    reference: Reference,
-    stale: Stale,
-    size: WindowSize,
-    profiles: Segmented,
-    tally: dict[str, int],
-) -> None:
-    content = stale.content
-    verdicts = _verdicts(model, reference, profiles, content.window.seconds)
-    for verdict in verdicts:
-        tally[verdict.status.value] = tally.get(verdict.status.value, 0) + 1
-    scope = metrics.Scope(
-        model=model.name,
-        version=content.version,
-        size=size.text,
-        window=content.window,
-        reference=reference.period,
-        label_coverage={
-            segment: profile.labelled / profile.predictions
-            for segment, profile in profiles.items()
-            if profile.predictions
-        },
-        as_of=content.as_of,
-    )
-    kept = Kept(
-        version=content.version,
-        size=size.text,
-        window=content.window,
-        content=content.digest,
-        judged=reference.judging(model),
-        binning=reference.counting.binning.version,
-        as_of=content.as_of,
-    )
-    cluster = history.cluster
-    cluster.write(
-        [
-            *metrics.operations(cluster.streams.metrics, scope, verdicts),
-            *history.operations(Analysed(kept, profiles)),
-        ]
-    )
+    def _keep(self, stale: Stale, size: WindowSize, profiles: Segmented) -> None:
+        self.cluster.write([*self.history.keep(replace(self._kept(stale, size), judged=UNJUDGED), profiles)])
 
+    def _kept(self, stale: Stale, size: WindowSize) -> Kept:
+        content = stale.content
+        return Kept(
+            version=content.version,
+            size=size.text,
+            window=content.window,
+            content=content.digest,
+            judged=self.judging,
+            binning=self.binning.version,
+            as_of=content.as_of,
+        )
 
-def _verdicts(model: Model, reference: Reference, profiles: Segmented, seconds: float) -> list[Verdict]:
-    measurements = []
-    for segment, profile in profiles.items():
-        current = ModelView(profile, model.task, model.positive_class, seconds)
-        before = None
-        if reference.period and segment in reference.profiles:
-            before = ModelView(reference.profiles[segment], model.task, model.positive_class, reference.period.seconds)
-        found = measure_all(current, before, reference.counting.binning, model.measures)
-        measurements += [replace(measurement, segment=segment) for measurement in found]
-    return judge(measurements, model.thresholds, model.alpha)
+    def _judge(self, stale: Sequence[Stale], size: WindowSize) -> int:
+        """Judge the stale windows of one size from their stored profiles; returns how many."""
+        if not stale:
+            return 0
+        by = self._standard(size)
+        self.notes += by.notes(self.model, size)
+        done = 0
+        for chunk in chunks(self._counted(stale, size)):
+            found = verdicts(self.model, self.reference, by, [window for _, window in chunk])
+            for (window, counted), judged in zip(chunk, found, strict=True):
+                self._store(window, counted, size, judged)
+            done += len(chunk)
+            self.progress(f"{self.model.name} {size.text}: judged", done, len(stale))
+        first = min(window.content.window.start for window in stale)
+        rule = self.model.alarm
+        start = size.before(first, rule.of + rule.clear)
+        self.alarms += alarms.update(self.cluster, alarms.Scope(self.model.name, size.text, first), start, rule)
+        return done
+
+    def _standard(self, size: WindowSize) -> Standard:
+        period = self.reference.period
+        windows: Iterator[Counted] = iter(())
+        if period is not None:
+            stored = self.history.windows(size.text, period, self.binning)
+            windows = (window for window in stored if window.window.end <= period.end)
+        return standard(self.model, self.reference, size, windows)
+
+    def _counted(self, stale: Sequence[Stale], size: WindowSize) -> Iterator[tuple[Stale, Counted]]:
+        for window in stale:
+            content = window.content
+            profiles = dict(self.history.profiles(content.version, size.text, content.window, self.binning))
+            yield window, Counted(content.version, content.window, profiles)
+
+    def _store(self, stale: Stale, counted: Counted, size: WindowSize, judged: Sequence[Verdict]) -> None:
+        self.statuses.update(verdict.status.value for verdict in judged)
+        scope = metrics.Scope(
+            model=self.model.name,
+            version=counted.version,
+            size=size.text,
+            window=counted.window,
+            reference=self.reference.period,
+            label_coverage={
+                segment: profile.labelled / profile.predictions
+                for segment, profile in counted.profiles.items()
+                if profile.predictions
+            },
+            as_of=stale.content.as_of,
+        )
+        written = metrics.operations(self.cluster.streams.metrics, scope, judged)
+        self.cluster.write([*written, *self.history.mark(self._kept(stale, size))])

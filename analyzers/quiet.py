@@ -14,6 +14,8 @@ smaller their number, the wider the prediction.
   which is Satterthwaite's approximation (1946, https://doi.org/10.2307/3002019), with the uncertainty of the mean as in
   Fisher's F. For counts this is the correction of chi-squared for clustered rows (Rao & Scott 1984,
   https://doi.org/10.1214/aos/1176346391).
+- What happens or does not (`Scatter.EVENT`) is no test as long as it never happened in a quiet window; if it did, its
+  p-value is its share of them.
 
 All arrays have shape (series, windows): one series per measure, feature and segment. NaN is "not defined there".
 """
@@ -26,8 +28,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy import special
 
-from .arrays import FloatArray
-from .measures import Estimate, Scatter
+from .arrays import BoolArray, FloatArray
+from .measures import Against, Estimate, Scatter
 
 Key = tuple[str, str | None, tuple[str, str] | None]
 """Measure, feature, segment."""
@@ -59,7 +61,7 @@ class Statistics:
     def __getitem__(self, index: object) -> Statistics:
         return Statistics(*(getattr(self, f.name)[index] for f in fields(self)))
 
-    def squared(self, absolute: FloatArray) -> Statistics:
+    def squared(self, absolute: BoolArray) -> Statistics:
         """With statistics that are roots squared, so that all are sums of squares.
 
         Args:
@@ -102,7 +104,7 @@ class Quiet:
 
     Attributes:
         index: Position of each series.
-        scatter: How each scatters, shape (series,), as positions in `Scatter`.
+        scatter: How each scatters, as positions in `Scatter`, shape (series,).
         learnt: What its quiet windows add to sampling.
     """
 
@@ -110,20 +112,24 @@ class Quiet:
     scatter: FloatArray
     learnt: Scattered
 
-    def p_values(self, keys: Sequence[Key], found: Statistics) -> FloatArray:
-        """The probability that a quiet window shows at least as much; NaN for a series that is not known.
+    def compare(self, keys: Sequence[Key], found: Statistics) -> list[Against | None]:
+        """How a window compares with quiet ones; None for a series of which nothing is known.
 
         Args:
             keys: Which series.
             found: What the window shows, shape (keys,).
         """
         positions = np.array([self.index.get(key, -1) for key in keys], np.int64)
-        known = positions >= 0
-        p_values = np.full(len(keys), np.nan)
+        known = np.flatnonzero(positions >= 0)
         at = positions[known]
         learnt = Scattered(*(getattr(self.learnt, f.name)[at] for f in fields(Scattered)))
-        p_values[known] = _p_values(found[known], self.scatter[at], learnt)
-        return p_values
+        p_values = _p_values(found[known], self.scatter[at], learnt)
+        columns = (p_values, learnt.mean, np.sqrt(learnt.between), learnt.windows)
+        compared: list[Against | None] = [None] * len(keys)
+        for position, row in zip(known.tolist(), zip(*(c.tolist() for c in columns), strict=True), strict=True):
+            if np.isfinite(row[0]):
+                compared[position] = Against(*row)
+        return compared
 
 
 def learn(series: Mapping[Key, Statistics], scatter: Mapping[str, Scatter]) -> tuple[Quiet, FloatArray]:
@@ -145,16 +151,20 @@ def learn(series: Mapping[Key, Statistics], scatter: Mapping[str, Scatter]) -> t
     worth = _independent([measure for measure, _, _ in keys], squared)
     whole = _scattered(squared, worth, _distance(kinds))
     others = _scattered(squared, worth, _distance(kinds), each_left_out=True)
-    apart = _p_values(past, kinds[:, None], others)
+    apart = np.where(_is(kinds, Scatter.EVENT)[:, None], np.nan, _p_values(past, kinds[:, None], others))
     return Quiet({key: position for position, key in enumerate(keys)}, kinds, whole), apart
 
 
-def _absolute(kinds: FloatArray) -> FloatArray:
-    return np.asarray(kinds == list(Scatter).index(Scatter.ABSOLUTE))
+def _is(kinds: FloatArray, *those: Scatter) -> BoolArray:
+    return np.isin(kinds, [list(Scatter).index(kind) for kind in those])
 
 
-def _distance(kinds: FloatArray) -> FloatArray:
-    return np.asarray(kinds != list(Scatter).index(Scatter.SIGNED))
+def _absolute(kinds: FloatArray) -> BoolArray:
+    return _is(kinds, Scatter.ABSOLUTE)
+
+
+def _distance(kinds: FloatArray) -> BoolArray:
+    return _is(kinds, Scatter.QUADRATIC, Scatter.ABSOLUTE)
 
 
 def _independent(measures: Sequence[str], past: Statistics) -> FloatArray:
@@ -182,7 +192,7 @@ def _mean(values: FloatArray) -> FloatArray:
     return np.asarray(np.nansum(values, axis=-1) / np.maximum(count, 1), np.float64)
 
 
-def _scattered(past: Statistics, worth: FloatArray, distance: FloatArray, *, each_left_out: bool = False) -> Scattered:
+def _scattered(past: Statistics, worth: FloatArray, distance: BoolArray, *, each_left_out: bool = False) -> Scattered:
     """Mean and variance of the excess over sampling, of all windows or of all but one, for each that one may be."""
     excess = past.statistic - past.expected
     there = np.isfinite(excess)
@@ -220,7 +230,13 @@ def _p_values(found: Statistics, kinds: FloatArray, learnt: Scattered) -> FloatA
     squared = found.squared(_absolute(kinds))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         value = np.where(distance, _of_distance(squared, learnt), _of_difference(found, learnt))
+    value = np.where(_is(kinds, Scatter.EVENT), _of_event(found, learnt), value)
     return np.where(learnt.windows > 0, value, np.nan)
+
+
+def _of_event(found: Statistics, learnt: Scattered) -> FloatArray:
+    share = (learnt.mean * learnt.windows + 1) / (learnt.windows + 1)
+    return np.where(found.statistic > 0, np.where(learnt.mean > 0, share, np.nan), 1.0)
 
 
 def _of_distance(found: Statistics, learnt: Scattered) -> FloatArray:

@@ -102,6 +102,12 @@ class Node:
             self.refuse(allowed or f"a number{bounds}")
         return float(self.value)
 
+    def whole(self, low: int, high: int) -> int:
+        """The value, which must be a whole number within bounds."""
+        if not isinstance(self.value, int) or isinstance(self.value, bool) or not low <= self.value <= high:
+            self.refuse(f"a whole number from {low} to {high}")
+        return self.value
+
     def size(self) -> WindowSize:
         """The value as a size of window."""
         try:

@@ -67,6 +67,17 @@ class WindowSize:
         kind = "calendar_interval" if self.text in ("week", "month") else "fixed_interval"
         return {kind: self.text}
 
+    @property
+    def seconds(self) -> float:
+        """The length in seconds, of a month on average."""
+        match self.text:
+            case "week":
+                return 7 * 86_400.0
+            case "month":
+                return 365.25 / 12 * 86_400.0
+            case _:
+                return parse_length(self.text).total_seconds()
+
     def at(self, moment: datetime) -> Window:
         """The window that holds this moment."""
         day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -81,6 +92,13 @@ class WindowSize:
                 length = parse_length(self.text)
                 start = moment - (moment - _EPOCH) % length
                 return Window(start.astimezone(UTC), (start + length).astimezone(UTC))
+
+    def before(self, moment: datetime, count: int) -> datetime:
+        """The start of the window so many before the one that holds this moment."""
+        window = self.at(moment)
+        for _ in range(count):
+            window = self.at(window.start - timedelta(microseconds=1))
+        return window.start
 
     def between(self, start: datetime, end: datetime) -> Iterator[Window]:
         """The windows that overlap `[start, end)`, in order."""

@@ -6,10 +6,12 @@ from driftline.ingest.events import Task
 
 from . import classification, drift, quality, regression, service
 from .measure import (
+    Against,
     Compare,
     Direction,
     Distribution,
     Estimate,
+    Estimates,
     Measure,
     Measurement,
     ModelView,
@@ -47,10 +49,12 @@ def by_name(name: str) -> Measure:
 
 __all__ = [
     "MEASURES",
+    "Against",
     "Compare",
     "Direction",
     "Distribution",
     "Estimate",
+    "Estimates",
     "Measure",
     "Measurement",
     "ModelView",

@@ -37,6 +37,7 @@ class Scatter(StrEnum):
     SIGNED = "signed"  # around zero: a difference
     QUADRATIC = "quadratic"  # as a sum of squared differences: chi-squared and its kin
     ABSOLUTE = "absolute"  # as the root of one: a sum of absolute differences
+    EVENT = "event"  # not at all: it happens, 1, or does not, 0
 
 
 class Compare(StrEnum):
@@ -184,6 +185,11 @@ class Estimates:
         columns = ([getattr(estimate, field.name) for estimate in estimates] for field in fields(cls))
         return cls(*(np.array([np.nan if x is None else x for x in column], np.float64) for column in columns))
 
+    @classmethod
+    def concatenated(cls, parts: Sequence[Estimates]) -> Estimates:
+        """Those of several runs of windows, one after the other."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
     def rows(self) -> Iterator[Estimate]:
         """The estimate of each window."""
         columns = [getattr(self, field.name).tolist() for field in fields(self)]
@@ -316,6 +322,23 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Against:
+    """How a statistic compares with that of quiet windows, in the statistic's own unit.
+
+    Attributes:
+        p_value: Probability that a quiet window shows at least as much.
+        mean: Mean of the statistic of quiet windows beyond what sampling alone makes of it.
+        between: Standard deviation of the quiet windows' own differences, sampling left out.
+        windows: How many independent windows this was learnt from.
+    """
+
+    p_value: float
+    mean: float
+    between: float
+    windows: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A judged measurement.
 
@@ -324,12 +347,18 @@ class Verdict:
         status: The verdict.
         q_value: The p-value after Benjamini-Hochberg over the window, None where there is no p-value.
         threshold: The floor that decided: the one passed, or the lowest one not passed; None when unjudged.
+        against: The comparison with quiet windows, None where there are none.
+        alpha: The level that the q-value had to pass, None where there was no test.
+        calm: Whether it is so far from a warning that an alarm may end.
     """
 
     measurement: Measurement
     status: Status
     q_value: float | None = None
     threshold: float | None = None
+    against: Against | None = None
+    alpha: float | None = None
+    calm: bool = False
 
 
 Thresholds = Mapping[str, Threshold]

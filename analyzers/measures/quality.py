@@ -11,7 +11,7 @@ from scipy import special
 from ..arrays import FloatArray
 from . import intervals
 from .classification import share_estimates
-from .measure import Compare, Direction, Distribution, Estimates, Measure, Subject
+from .measure import Compare, Direction, Distribution, Estimates, Measure, Scatter, Subject
 
 SOURCE = "https://research.google/pubs/data-validation-for-machine-learning/"
 
@@ -57,6 +57,8 @@ def _constant(current: Distribution, reference: Distribution | None) -> Estimate
         reference_value=found(reference) if reference else np.nan,
         sample_size=current.total,
         reference_size=reference.total if reference else 0.0,
+        statistic=value,
+        deviation=0.0,
     )
 
 
@@ -114,7 +116,14 @@ MEASURES: tuple[Measure, ...] = (
         critical=0.05,
     ),
     # 1 where one value is left of several: stuck sensor, default value, lost join.
-    _quality(name="constant", title="Stuck at one value", compute=_constant, warning=0.5, critical=0.5),
+    _quality(
+        name="constant",
+        title="Stuck at one value",
+        compute=_constant,
+        scatter=Scatter.EVENT,
+        warning=0.5,
+        critical=0.5,
+    ),
     _quality(
         name="mean", title="Mean", subject=Subject.NUMERIC, compute=_mean, direction=Direction.BOTH, default=False
     ),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -44,10 +45,11 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Analysed:
-    """A window that is to be stored: what it is, what it holds, and its profiles."""
+class Counted:
+    """A window of one version, and its profiles."""
 
-    kept: Kept
+    version: str
+    window: Window
     profiles: Segmented
 
 
@@ -101,14 +103,27 @@ class History:
         for hit in self.cluster.stored(query, ["segment", "profile"]):
             yield _segment(hit["_source"]), from_document(hit["_source"]["profile"], binning)
 
-    def operations(self, analysed: Analysed) -> Iterator[bytes]:
-        """The bulk actions that store a window's profiles, the one that says it is done last."""
-        kept = analysed.kept
+    def windows(self, size: str, period: Window, binning: Binning) -> Iterator[Counted]:
+        """The stored windows of one size that begin in a period, of all versions, in order of time."""
+        query = self._query("window", size=size, period=period, binning=binning.version)
+        hits = (hit["_source"] for hit in self.cluster.stored(query, ["model", "window", "segment", "profile"]))
+        for (_, version), parts in groupby(hits, lambda hit: (hit["window"]["start"], hit["model"]["version"])):
+            found = list(parts)
+            profiles = {_segment(part): from_document(part["profile"], binning) for part in found}
+            yield Counted(version, _window(found[0]), profiles)
+
+    def keep(self, kept: Kept, profiles: Segmented) -> Iterator[bytes]:
+        """The bulk actions that store a window's profiles, the one that says what they are of last."""
         state = {"content": kept.content, "judged": kept.judged, "as_of": kept.as_of}
-        for segment in sorted(analysed.profiles, key=lambda segment: segment is None):
-            identity = ("window", kept.version, kept.size, iso(kept.window.start))
-            body = _body("window", kept.version, kept.size, kept.window, segment, analysed.profiles[segment])
-            yield from self._index(identity, segment, body | state)
+        for segment in sorted(profiles, key=lambda segment: segment is None):
+            body = _body("window", kept.version, kept.size, kept.window, segment, profiles[segment])
+            yield from self._index(_identity(kept), segment, body | state)
+
+    def mark(self, kept: Kept) -> Iterator[bytes]:
+        """The bulk action that says how a window was judged."""
+        action = {"update": {"_index": self.cluster.streams.profiles, "_id": document_id(self.model, *_identity(kept))}}
+        yield orjson.dumps(action)
+        yield orjson.dumps({"doc": {"judged": kept.judged}})
 
     # References and bins
 
@@ -175,6 +190,10 @@ class History:
             filters.append({"range": {"window.start": period.range()}})
         nothing = [{"exists": {"field": "segment.name"}}] if whole else []
         return {"bool": {"filter": filters, "must_not": nothing}}
+
+
+def _identity(kept: Kept) -> tuple[str, str, str, str]:
+    return ("window", kept.version, kept.size, iso(kept.window.start))
 
 
 def _body(

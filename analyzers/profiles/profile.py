@@ -43,6 +43,14 @@ class Moments:
             max(self.max, other.max),
         )
 
+    def __sub__(self, other: Moments) -> Moments:
+        """Without a part; the range stays that of the whole."""
+        count = self.count - other.count
+        if not count:
+            return Moments()
+        sums = (self.sum - other.sum, max(0.0, self.sum_of_squares - other.sum_of_squares))
+        return Moments(count, *sums, self.min, self.max)
+
     @property
     def mean(self) -> float:
         """The arithmetic mean; NaN when nothing was counted."""
@@ -67,6 +75,9 @@ class NumericCounts:
     def __add__(self, other: NumericCounts) -> NumericCounts:
         return NumericCounts(self.counts + other.counts, self.moments + other.moments, self.missing + other.missing)
 
+    def __sub__(self, other: NumericCounts) -> NumericCounts:
+        return NumericCounts(self.counts - other.counts, self.moments - other.moments, self.missing - other.missing)
+
 
 @dataclass(frozen=True, slots=True)
 class CategoryCounts:
@@ -78,6 +89,9 @@ class CategoryCounts:
 
     def __add__(self, other: CategoryCounts) -> CategoryCounts:
         return CategoryCounts(self.counts + other.counts, self.other + other.other, self.missing + other.missing)
+
+    def __sub__(self, other: CategoryCounts) -> CategoryCounts:
+        return CategoryCounts(self.counts - other.counts, self.other - other.other, self.missing - other.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,9 @@ class ScoreCounts:
 
     def __add__(self, other: ScoreCounts) -> ScoreCounts:
         return ScoreCounts(self.counts + other.counts, self.sums + other.sums, self.moments + other.moments)
+
+    def __sub__(self, other: ScoreCounts) -> ScoreCounts:
+        return ScoreCounts(self.counts - other.counts, self.sums - other.sums, self.moments - other.moments)
 
     @property
     def negatives(self) -> IntArray:
@@ -187,6 +204,30 @@ class Profile:
             delay=self.delay + other.delay,
         )
 
+    def __sub__(self, other: Profile) -> Profile:
+        """Without a part: what the profiles of all other windows of a sum add up to.
+
+        Counts come out exact, sums but for rounding, and a range stays that of the whole.
+        """
+        if self.binning != other.binning:
+            msg = f"profiles subtract only within one binning, got {self.binning} and {other.binning}"
+            raise ValueError(msg)
+        return Profile(
+            binning=self.binning,
+            predictions=self.predictions - other.predictions,
+            errors=self.errors - other.errors,
+            labelled=self.labelled - other.labelled,
+            numeric=_without(self.numeric, other.numeric),
+            categorical=_without(self.categorical, other.categorical),
+            scores=_without(self.scores, other.scores),
+            value=self.value - other.value if self.value and other.value else self.value,
+            predicted=_without(self.predicted, other.predicted),
+            confusion=_without(self.confusion, other.confusion),
+            evaluations=_without(self.evaluations, other.evaluations),
+            duration=self.duration - other.duration,
+            delay=self.delay - other.delay,
+        )
+
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Addable = TypeVar("_Addable", int, Moments, NumericCounts, CategoryCounts, ScoreCounts)
@@ -205,3 +246,7 @@ def _add(left: NumericCounts | None, right: NumericCounts | None) -> NumericCoun
 def _merge(left: Mapping[_Key, _Addable], right: Mapping[_Key, _Addable]) -> dict[_Key, _Addable]:
     keys = {**left, **right}
     return {k: left[k] + right[k] if k in left and k in right else (left if k in left else right)[k] for k in keys}
+
+
+def _without(whole: Mapping[_Key, _Addable], part: Mapping[_Key, _Addable]) -> dict[_Key, _Addable]:
+    return {k: whole[k] - part[k] if k in part else whole[k] for k in whole}

@@ -10,8 +10,11 @@ from collections.abc import Callable, Mapping
 
 import click
 from benchmarks.figures import Figure, publish, show
+from benchmarks.statistics import month
 
-PARTS: Mapping[str, Callable[[Callable[[str], None]], list[Figure]]] = {}
+PARTS: Mapping[str, Callable[[Callable[[str], None]], list[Figure]]] = {
+    "month": month.figures,
+}
 """Name of each part, and its function: takes what to call with a line about the progress, returns its figures."""
 
 

@@ -99,15 +99,19 @@ def test_q_values_are_those_of_benjamini_hochberg():
     """All tests of the window are adjusted together, in their order."""
     p_values = [0.001, 0.04, 0.03, 0.5]
     found = judge(
-        [Measurement("psi", Estimate(1.0, p_value=p, sample_size=99, reference_size=99)) for p in p_values], {}, 0.05
+        [Measurement("psi", Estimate(1.0, p_value=p, sample_size=99, reference_size=99)) for p in p_values],
+        {"psi": DRIFT},
+        0.05,
     )
     assert [v.q_value for v in found] == pytest.approx(stats.false_discovery_control(p_values).tolist())
 
 
-def draws(rng, n: int, shift: float = 0.0) -> np.ndarray:
-    """Counts over ten deciles of a normal distribution, of a sample that may be shifted."""
-    edges = stats.norm.ppf(np.linspace(0.1, 0.9, 9))
-    return np.bincount(np.searchsorted(edges, rng.normal(shift, 1, n)), minlength=10)
+def draws(rng, n: int, shift: float = 0.0, windows: int = 1) -> Distribution:
+    """Counts over ten deciles of a normal distribution, of samples that may be shifted."""
+    edges = stats.norm.cdf(stats.norm.ppf(np.linspace(0.1, 0.9, 9)) - shift)
+    counts = rng.multinomial(n, np.diff([0.0, *edges, 1.0]), windows)
+    nothing = np.zeros(windows, np.int64)
+    return Distribution(counts, nothing, nothing)
 
 
 @pytest.mark.parametrize("name", ["psi", "jensen_shannon", "hellinger", "total_variation", "cramers_v"])
@@ -117,24 +121,23 @@ def test_p_values_of_distances_are_calibrated(name):
     compute = by_name(name).compute
     runs = 600
     for n, m in ((200, 5_000), (2_000, 2_000)):
-        quiet = [compute(Distribution(draws(rng, n)), Distribution(draws(rng, m))).p_value < 0.05 for _ in range(runs)]
+        quiet = compute(draws(rng, n, windows=runs), draws(rng, m, windows=runs)).p_value < 0.05
         low, high = stats.binom.interval(0.9999, runs, 0.05)
         assert low <= sum(quiet) <= high, (n, m, sum(quiet))
-    moved = [
-        compute(Distribution(draws(rng, 400, 0.5)), Distribution(draws(rng, 5_000))).p_value < 0.05 for _ in range(100)
-    ]
+    moved = compute(draws(rng, 400, 0.5, windows=100), draws(rng, 5_000)).p_value < 0.05
     assert sum(moved) >= 95
 
 
 def test_healthy_windows_of_many_features_seldom_alarm():
     """Fifty features without drift, judged together: false alarms in at most about alpha of the windows."""
     rng = np.random.default_rng(6)
-    reference = Distribution(draws(rng, 20_000))
+    reference = draws(rng, 20_000)
     psi = by_name("psi")
     # A floor of zero leaves significance alone to stop a false alarm.
     threshold = Threshold(Compare.VALUE, Direction.HIGHER, 0.0, None, 30)
     alarms = 0
     for _ in range(200):
-        window = [Measurement("psi", psi.compute(Distribution(draws(rng, 300)), reference), f"f{i}") for i in range(50)]
+        found = psi.compute(draws(rng, 300, windows=50), reference)
+        window = [Measurement("psi", row, f"f{i}") for i, row in enumerate(found.rows())]
         alarms += any(v.status is Status.WARNING for v in judge(window, {"psi": threshold}, 0.05))
     assert alarms <= stats.binom.ppf(0.9999, 200, 0.05)
