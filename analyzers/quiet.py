@@ -5,7 +5,7 @@ things move a statistic between windows while nothing is wrong: sampling, whose 
 sample sizes, and the windows' own differences, whose share is learnt here from the windows of the reference. A window
 is compared with the sum of both, as a random-effects model does (Higgins, Thompson & Spiegelhalter 2009,
 https://doi.org/10.1111/j.1467-985X.2008.00552.x): the between-window part is what the quiet windows scatter beyond
-their sampling error (DerSimonian & Laird 1986, https://doi.org/10.1016/0197-2456(86)90046-2, unweighted), and the
+their sampling error (DerSimonian & Laird 1986, https://doi.org/10.1016/0197-2456(86)90046-2), and the
 smaller their number, the wider the prediction.
 
 - A difference (`Scatter.SIGNED`) is predicted by Student's t.
@@ -36,6 +36,7 @@ Key = tuple[str, str | None, tuple[str, str] | None]
 
 FEWEST = 8
 """Windows from which on a between-window variation is worth the name."""
+ROUNDS = 4
 MOST_DEPENDENT = 0.9
 """The autocorrelation of neighbouring windows that is reckoned with at most."""
 
@@ -174,7 +175,8 @@ def _independent(measures: Sequence[str], past: Statistics) -> FloatArray:
     sample size of a first-order autoregressive series, Bayley & Hammersley 1946, https://doi.org/10.2307/2983560.
     """
     excess = past.statistic - past.expected
-    around = np.nan_to_num(excess - _mean(excess)[:, None])
+    counts = np.maximum(np.isfinite(excess).sum(axis=1, keepdims=True), 1)
+    around = np.nan_to_num(excess - np.nansum(excess, axis=1, keepdims=True) / counts)
     with np.errstate(divide="ignore", invalid="ignore"):
         correlation = (around[:, 1:] * around[:, :-1]).sum(axis=1) / (around**2).sum(axis=1)
     worth = np.ones(len(measures))
@@ -187,31 +189,49 @@ def _independent(measures: Sequence[str], past: Statistics) -> FloatArray:
     return worth
 
 
-def _mean(values: FloatArray) -> FloatArray:
-    count = np.isfinite(values).sum(axis=-1)
-    return np.asarray(np.nansum(values, axis=-1) / np.maximum(count, 1), np.float64)
-
-
 def _scattered(past: Statistics, worth: FloatArray, distance: BoolArray, *, each_left_out: bool = False) -> Scattered:
-    """Mean and variance of the excess over sampling, of all windows or of all but one, for each that one may be."""
-    excess = past.statistic - past.expected
-    there = np.isfinite(excess)
-    filled = np.where(there, excess, 0.0)
-    errors = np.where(there, np.nan_to_num(past.deviation) ** 2, 0.0)
-    base = np.where(there, past.expected, 0.0)
-    sums = [there.astype(float), filled, filled**2, errors, base]
-    totals = [part.sum(axis=1, keepdims=True) for part in sums]
-    if each_left_out:
-        totals = [total - part for total, part in zip(totals, sums, strict=True)]
-    count = np.maximum(totals[0], 1.0)
-    mean = totals[1] / count
-    variance = np.maximum(0.0, totals[2] / count - mean**2) * count / np.maximum(count - 1, 1.0)
-    # The excess of a distance over sampling cannot be negative but by chance; nor may chance make windows too alike.
-    mean = np.where(distance[:, None], np.maximum(0.0, mean), mean)
-    sampling = totals[3] / count
-    sampling = sampling + np.where(distance[:, None], _crossed(totals[4] / count, sampling, mean), 0.0)
-    found = (mean, np.maximum(variance, sampling), sampling, totals[0] * worth[:, None])
+    """Mean and variance of the excess over sampling, of all windows or of all but one, for each that one may be.
+
+    Small windows tell little of what lies beyond sampling, so in the variance a window counts by the inverse of its own,
+    sampling and between windows together; as the latter is what is sought, it is found in a few rounds. In the mean it
+    counts by the root of that: quiet hours are not like busy ones, and are to be heard.
+    """
+    excess = np.where(np.isfinite(past.statistic), past.statistic - past.expected, np.nan)
+    there = np.isfinite(excess) & np.isfinite(past.deviation)
+    kind = distance[:, None]
+    filled, base = np.where(there, excess, 0.0), np.where(there, past.expected, 0.0)
+    errors = np.where(there, past.deviation**2, 0.0)
+    least = np.maximum(1e-12 * (filled**2).max(axis=1, keepdims=True), 1e-30)
+    mean, between = np.zeros((len(excess), 1)), np.zeros((len(excess), 1))
+    sampling = errors
+    for _ in range(ROUNDS):
+        weights = np.where(there, 1 / np.sqrt(sampling + between + least), 0.0)
+        mean, between, _ = _moments(weights, filled, sampling, kind, left_out=False)
+        sampling = errors + np.where(kind & there, _crossed(base, errors, mean), 0.0)
+    weights = np.where(there, 1 / np.sqrt(sampling + between + least), 0.0)
+    mean, between, count = _moments(weights, filled, sampling, kind, left_out=each_left_out)
+    typical = (weights * sampling).sum(axis=1, keepdims=True) / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
+    found = (mean, between + typical, typical + np.zeros_like(mean), count * worth[:, None])
     return Scattered(*(part if each_left_out else part[:, 0] for part in found))
+
+
+def _moments(
+    weights: FloatArray, excess: FloatArray, sampling: FloatArray, distance: BoolArray, *, left_out: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Weighted mean of the excess, its variance beyond sampling, and how many equal windows the weights are worth."""
+    squares = weights**2
+    sums = [weights, weights * excess, squares, squares * excess, squares * excess**2, squares * sampling]
+    totals = [part.sum(axis=1, keepdims=True) for part in sums]
+    if left_out:
+        totals = [total - part for total, part in zip(totals, sums, strict=True)]
+    whole, first, squared, crossed, second, noise = totals
+    whole, squared = np.maximum(whole, 1e-300), np.maximum(squared, 1e-300)
+    count = whole**2 / squared
+    mean = first / whole
+    spread = (second - 2 * mean * crossed + mean**2 * squared) / squared
+    between = np.maximum(0.0, spread * count / np.maximum(count - 1, 1.0) - noise / squared)
+    # The excess of a distance over sampling is negative by chance alone.
+    return np.where(distance, np.maximum(0.0, mean), mean), between, np.where(totals[0] > 0, count, 0.0)
 
 
 def _crossed(expected: FloatArray, sampling: FloatArray, mean: FloatArray) -> FloatArray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple
 
 import numpy as np
 
@@ -38,8 +37,12 @@ def _numeric(
         missing=np.array(missing, np.int64),
         fine=stacked,
         edges=bins.edges,
-        moments=MomentArrays(*np.array([astuple(window) for window in moments], np.float64).T),
+        moments=MomentArrays(*np.array([_tuple(window) for window in moments], np.float64).T),
     )
+
+
+def _tuple(moments: Moments) -> tuple[float, float, float, float, float]:
+    return moments.count, moments.sum, moments.sum_of_squares, moments.min, moments.max
 
 
 def of_categories(counts: Sequence[CategoryCounts]) -> Distribution:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
-from driftline.analyzers.arrays import FloatArray
+from driftline.analyzers.arrays import BoolArray, FloatArray
 from driftline.analyzers.measures import drift
 from driftline.analyzers.measures.distributions import distributions
 from driftline.analyzers.profiles.binning import Binning
@@ -17,10 +17,12 @@ from driftline.ingest.events import Task
 
 from .streams import total
 
-Rule = Callable[[Sequence[Counted], Sequence[Counted], Binning], Mapping[str, int]]
+Rule = Callable[[Sequence[Counted], Sequence[Counted], Binning], Mapping[str, BoolArray]]
 
 
-def _pairs(before: Sequence[Counted], after: Sequence[Counted], binning: Binning) -> Iterator[tuple[str, FloatArray, FloatArray]]:
+def _pairs(
+    before: Sequence[Counted], after: Sequence[Counted], binning: Binning
+) -> Iterator[tuple[str, FloatArray, FloatArray]]:
     """Name, fine counts of each window, and those of the reference, of every feature."""
     whole = dict(distributions([total(before)], binning, Task.REGRESSION))
     for name, found in distributions([window.profiles[None] for window in after], binning, Task.REGRESSION):
@@ -30,8 +32,8 @@ def _pairs(before: Sequence[Counted], after: Sequence[Counted], binning: Binning
         yield name, now.astype(np.float64), np.broadcast_to(then, now.shape).astype(np.float64)
 
 
-def _tests(before: Sequence[Counted], after: Sequence[Counted], binning: Binning) -> dict[str, int]:
-    """Kolmogorov-Smirnov on numbers, chi-squared on categories, p < 0.05 each, as Evidently and others do for small data."""
+def _tests(before: Sequence[Counted], after: Sequence[Counted], binning: Binning) -> dict[str, BoolArray]:
+    """Kolmogorov-Smirnov on numbers, chi-squared on categories, p < 0.05 each: the default of many tools."""
     found = {}
     for name, now, then in _pairs(before, after, binning):
         if name in binning.categorical:
@@ -40,8 +42,8 @@ def _tests(before: Sequence[Counted], after: Sequence[Counted], binning: Binning
             edges = binning.numeric[name].edges
             value, _ = drift.kolmogorov_smirnov(now, then, edges)
             n, m = now.sum(-1), then.sum(-1)
-            p_values = stats.kstwo.sf(value, np.round(n * m / (n + m)))
-        found[name] = int((p_values < 0.05).sum())
+            p_values = special.kolmogorov(value * np.sqrt(n * m / (n + m)))
+        found[name] = p_values < 0.05
     return found
 
 
@@ -51,13 +53,13 @@ def _over(
     before: Sequence[Counted],
     after: Sequence[Counted],
     binning: Binning,
-) -> dict[str, int]:
+) -> dict[str, BoolArray]:
     """A distance above a fixed floor, over ten bins or all categories."""
     whole = dict(distributions([total(before)], binning, Task.REGRESSION))
     found = {}
     for name, windows in distributions([window.profiles[None] for window in after], binning, Task.REGRESSION):
         then = np.broadcast_to(whole[name].counts, windows.counts.shape).astype(np.float64)
-        found[name] = int((distance(windows.counts.astype(np.float64), then) > floor).sum())
+        found[name] = distance(windows.counts.astype(np.float64), then) > floor
     return found
 
 
@@ -65,8 +67,8 @@ def _distance(now: FloatArray, then: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(drift.jensen_shannon(now, then)), np.float64)
 
 
-def _three_sigma(before: Sequence[Counted], after: Sequence[Counted], binning: Binning) -> dict[str, int]:
-    """Beyond mean + 3 standard deviations of the reference's own windows: NannyML's rule, on the Jensen-Shannon distance."""
+def _three_sigma(before: Sequence[Counted], after: Sequence[Counted], binning: Binning) -> dict[str, BoolArray]:
+    """Jensen-Shannon beyond mean + 3 standard deviations of the reference's own windows: NannyML's rule."""
     whole = dict(distributions([total(before)], binning, Task.REGRESSION))
     past = dict(distributions([window.profiles[None] for window in before], binning, Task.REGRESSION))
     found = {}
@@ -74,7 +76,7 @@ def _three_sigma(before: Sequence[Counted], after: Sequence[Counted], binning: B
         then = whole[name].counts.astype(np.float64)
         quiet = _distance(past[name].counts.astype(np.float64), np.broadcast_to(then, past[name].counts.shape))
         now = _distance(windows.counts.astype(np.float64), np.broadcast_to(then, windows.counts.shape))
-        found[name] = int((now > quiet.mean() + 3 * quiet.std()).sum())
+        found[name] = now > quiet.mean() + 3 * quiet.std()
     return found
 
 
