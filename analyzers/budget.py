@@ -8,8 +8,8 @@ Within the window Benjamini-Hochberg shares the level among features, measures a
 anywhere, the probability that any of them passes is at most the level.
 
 That holds if the p-values are right far out in the tail, where no history of some weeks can show it. So the quiet
-windows are judged by each other, each by all others, and the smallest q-value of each window is looked at: if small
-ones are more frequent than they should be, the level is lowered by as much.
+windows are judged by each other, each by all others, and it is looked at which level would have raised an alarm, by the
+rule of m of k windows: where small ones are more frequent than they should be, the level is lowered by as much.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from .arrays import FloatArray
+from .arrays import BoolArray, FloatArray
 
 SECONDS = {"day": 86_400.0, "week": 7 * 86_400.0, "month": 365.25 / 12 * 86_400.0, "year": 365.25 * 86_400.0}
 HIGHEST = 0.05
@@ -77,8 +77,8 @@ class Chosen:
     Attributes:
         alpha: The level that q-values must pass.
         target: What the budget alone would make it.
-        windows: Quiet windows that were judged by each other.
-        alarms: How many of them would have raised an alarm.
+        windows: Runs of quiet windows that were judged by each other.
+        alarms: In how many of them an alarm would have been on.
     """
 
     alpha: float
@@ -87,37 +87,41 @@ class Chosen:
     alarms: int = 0
 
 
-def smallest_q(p_values: FloatArray, beyond: FloatArray) -> FloatArray:
-    """The smallest q-value of each quiet window, of those whose effect is beyond its floor.
+def firing_q(p_values: FloatArray, beyond: BoolArray, fire: int, of: int) -> FloatArray:
+    """The level at which each run of quiet windows would raise an alarm: in any series, m of its k windows pass.
 
     Args:
         p_values: Of each series in each window, shape (series, windows); NaN is no test.
         beyond: Whether the effect is beyond its floor, of the same shape.
+        fire: How many windows must pass ...
+        of: ... of so many.
 
     Returns:
-        Shape (windows,); 1 where there is none.
+        Shape (windows - of + 1,), or none; 1 where no level would do.
     """
-    if not p_values.size:
-        return np.ones(p_values.shape[1])
     tested = np.isfinite(p_values)
-    q = np.ones(p_values.shape)
-    for window in range(p_values.shape[1]):
+    q: FloatArray = np.ones_like(p_values)
+    for window in range(q.shape[1]):
         at = tested[:, window]
         if at.any():
             q[at, window] = stats.false_discovery_control(np.clip(p_values[at, window], 0.0, 1.0))
-    return np.asarray(np.where(beyond, q, 1.0).min(axis=0), np.float64)
+    q = np.where(beyond, q, 1.0)
+    if q.shape[1] < of or not len(q):
+        return np.ones(0)
+    runs = np.lib.stride_tricks.sliding_window_view(q, of, axis=1)
+    return np.asarray(np.partition(runs, fire - 1, axis=-1)[..., fire - 1].min(axis=0), np.float64)
 
 
 def choose(target: float, smallest: FloatArray) -> Chosen:
-    """The level at which quiet windows pass as often as they should.
+    """The level at which quiet windows raise alarms as seldom as they should.
 
-    `-ln q` of the smallest q-values is exponential with mean 1 at most, when the p-values are right. The mean of its
+    `-ln q` of the smallest q-values is at most exponential with mean 1, when the p-values are right. The mean of its
     tail is estimated by Hill's estimator (1975, https://doi.org/10.1214/aos/1176343247) plus one standard error, and
     where it is larger the level is moved to where that tail reaches the target.
 
     Args:
         target: The level that the budget asks for.
-        smallest: Smallest q-value of each quiet window, shape (windows,).
+        smallest: The q-value at which each run of quiet windows would raise an alarm, shape (runs,).
     """
     windows = len(smallest)
     count = int(TAIL * windows)

@@ -19,6 +19,8 @@ from .measures import MEASURES, Compare, Direction, Measure, Task, Threshold, by
 from .settings import ConfigError, Node
 from .windows import Window, WindowSize
 
+JUDGING = 2
+"""Counts how often the way of judging has changed, so that windows judged in an older way are judged again."""
 DEFAULT_BUDGET = "1 per month"
 FEATURE_KINDS = ("numeric", "categorical")
 
@@ -63,6 +65,7 @@ class Model:
     def judging(self) -> str:
         """A digest of all that verdicts depend on beside the data: when it changes, windows are judged again."""
         parts = (
+            JUDGING,
             *(self.task, self.positive_class, self.reference, self.segments),
             *(self.false_alarms, self.alpha, self.rollups, self.alarm),
         )

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from . import alarms, doubles, metrics, outcomes, references
 from .profiles.history import Counted, History, Kept, Segmented
 from .profiles.profile import Profile
 from .stale import Stale, rollup_contents, stale_windows, with_gaps
-from .verdicts import Standard, chunks, standard, verdicts
+from .verdicts import Standard, chunks, larger, standard, verdicts
 from .windows import Window, WindowSize
 
 if TYPE_CHECKING:
@@ -175,7 +176,8 @@ class _Analysis:
         if not stale:
             return 0
         by = self._standard(size)
-        self.notes += by.notes(self.model, size)
+        if self.reference.period:
+            self.notes.append(by.note(self.model))
         done = 0
         for chunk in chunks(self._counted(stale, size)):
             found = verdicts(self.model, self.reference, by, [window for _, window in chunk])
@@ -184,18 +186,26 @@ class _Analysis:
             done += len(chunk)
             self.progress(f"{self.model.name} {size.text}: judged", done, len(stale))
         first = min(window.content.window.start for window in stale)
-        rule = self.model.alarm
-        start = size.before(first, rule.of + rule.clear)
-        self.alarms += alarms.update(self.cluster, alarms.Scope(self.model.name, size.text, first), start, rule)
+        start = size.before(first, by.rule.of + by.rule.clear)
+        self.alarms += alarms.update(self.cluster, alarms.Scope(self.model.name, size.text, first), start, by.rule)
         return done
 
     def _standard(self, size: WindowSize) -> Standard:
+        if size == self.model.window:
+            return self._base
+        return larger(self.model, self.reference, self._base, size, self._quiet_windows(size))
+
+    @cached_property
+    def _base(self) -> Standard:
+        return standard(self.model, self.reference, self._quiet_windows(self.model.window))
+
+    def _quiet_windows(self, size: WindowSize) -> Iterator[Counted]:
         period = self.reference.period
-        windows: Iterator[Counted] = iter(())
-        if period is not None:
-            stored = self.history.windows(size.text, period, self.binning)
-            windows = (window for window in stored if window.window.end <= period.end)
-        return standard(self.model, self.reference, size, windows)
+        if period is None:
+            return
+        for window in self.history.windows(size.text, period, self.binning):
+            if window.window.end <= period.end:
+                yield window
 
     def _counted(self, stale: Sequence[Stale], size: WindowSize) -> Iterator[tuple[Stale, Counted]]:
         for window in stale:

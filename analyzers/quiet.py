@@ -23,7 +23,7 @@ All arrays have shape (series, windows): one series per measure, feature and seg
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy import special
@@ -37,6 +37,9 @@ Key = tuple[str, str | None, tuple[str, str] | None]
 FEWEST = 8
 """Windows from which on a between-window variation is worth the name."""
 ROUNDS = 4
+ODD, MOST_ODD = 1e-5, 0.05
+"""A reference is seldom quiet throughout. A window of it whose p-value, judged by all others, is below the first is not
+learnt from, as long as it is one of so small a share of the series."""
 MOST_DEPENDENT = 0.9
 """The autocorrelation of neighbouring windows that is reckoned with at most."""
 
@@ -61,6 +64,10 @@ class Statistics:
 
     def __getitem__(self, index: object) -> Statistics:
         return Statistics(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    def without(self, windows: BoolArray) -> Statistics:
+        """With some statistics not defined, of the same shape."""
+        return replace(self, statistic=np.where(windows, np.nan, self.statistic))
 
     def squared(self, absolute: BoolArray) -> Statistics:
         """With statistics that are roots squared, so that all are sums of squares.
@@ -107,11 +114,36 @@ class Quiet:
         index: Position of each series.
         scatter: How each scatters, as positions in `Scatter`, shape (series,).
         learnt: What its quiet windows add to sampling.
+        worth: How many independent windows each window is worth, shape (series,).
     """
 
     index: Mapping[Key, int]
     scatter: FloatArray
     learnt: Scattered
+    worth: FloatArray
+
+    def larger(self, ratio: float, own: Quiet | None) -> Quiet:
+        """What larger windows look like when they are quiet, each the mean of several.
+
+        A mean of k windows that differ at random differs 1/k as much, and more as neighbours resemble each other: there
+        are but few large windows to learn from, and many small ones. What does last longer than neighbours tell shows
+        only in windows of that size: of both variances the larger one counts.
+
+        Args:
+            ratio: How many of these windows make a larger one.
+            own: What was learnt from the larger windows themselves, None for nothing.
+        """
+        factor = np.minimum(1.0, 1 / (ratio * self.worth))
+        factor = np.where(_is(self.scatter, Scatter.EVENT), 1.0, factor)
+        distance = _distance(self.scatter)
+        spread = np.where(distance, factor**2, factor)
+        variance, sampling = self.learnt.variance * spread, self.learnt.sampling * spread
+        if own is not None:
+            at = np.array([own.index.get(key, -1) for key in self.index])
+            seen = np.where(at >= 0, own.learnt.between[at], 0.0)
+            variance = np.maximum(variance, sampling + seen)
+        mean = np.where(distance, self.learnt.mean * factor, self.learnt.mean)
+        return replace(self, learnt=Scattered(mean, variance, sampling, self.learnt.windows))
 
     def compare(self, keys: Sequence[Key], found: Statistics) -> list[Against | None]:
         """How a window compares with quiet ones; None for a series of which nothing is known.
@@ -124,7 +156,8 @@ class Quiet:
         known = np.flatnonzero(positions >= 0)
         at = positions[known]
         learnt = Scattered(*(getattr(self.learnt, f.name)[at] for f in fields(Scattered)))
-        p_values = _p_values(found[known], self.scatter[at], learnt)
+        with np.errstate(all="ignore"):
+            p_values = _p_values(found[known], self.scatter[at], learnt)
         columns = (p_values, learnt.mean, np.sqrt(learnt.between), learnt.windows)
         compared: list[Against | None] = [None] * len(keys)
         for position, row in zip(known.tolist(), zip(*(c.tolist() for c in columns), strict=True), strict=True):
@@ -143,6 +176,11 @@ def learn(series: Mapping[Key, Statistics], scatter: Mapping[str, Scatter]) -> t
     Returns:
         What was learnt, and the p-value of each quiet window judged by all others, shape (series, windows).
     """
+    with np.errstate(all="ignore"):  # what is not defined comes out as NaN
+        return _learn(series, scatter)
+
+
+def _learn(series: Mapping[Key, Statistics], scatter: Mapping[str, Scatter]) -> tuple[Quiet, FloatArray]:
     keys = list(series)
     kinds = np.array([list(Scatter).index(scatter[measure]) for measure, _, _ in keys], np.float64)
     past = Statistics(
@@ -150,10 +188,24 @@ def learn(series: Mapping[Key, Statistics], scatter: Mapping[str, Scatter]) -> t
     )
     squared = past.squared(_absolute(kinds)[:, None])
     worth = _independent([measure for measure, _, _ in keys], squared)
-    whole = _scattered(squared, worth, _distance(kinds))
+    event = _is(kinds, Scatter.EVENT)[:, None]
     others = _scattered(squared, worth, _distance(kinds), each_left_out=True)
-    apart = np.where(_is(kinds, Scatter.EVENT)[:, None], np.nan, _p_values(past, kinds[:, None], others))
-    return Quiet({key: position for position, key in enumerate(keys)}, kinds, whole), apart
+    apart = np.where(event, np.nan, _p_values(past, kinds[:, None], others))
+    squared = squared.without(_odd(apart))
+    others = _scattered(squared, worth, _distance(kinds), each_left_out=True)
+    apart = np.where(event, np.nan, _p_values(past, kinds[:, None], others))
+    whole = _scattered(squared, worth, _distance(kinds))
+    return Quiet({key: position for position, key in enumerate(keys)}, kinds, whole, worth), apart
+
+
+def _odd(apart: FloatArray) -> BoolArray:
+    """The windows that a series had better not learn from, since something was wrong in them."""
+    most = int(MOST_ODD * apart.shape[1])
+    if not most:
+        return np.zeros(apart.shape, np.bool_)
+    filled = np.nan_to_num(apart, nan=1.0)
+    bound = np.partition(filled, most - 1, axis=1)[:, most - 1 : most]
+    return (filled < ODD) & (filled <= bound)
 
 
 def _is(kinds: FloatArray, *those: Scatter) -> BoolArray:
@@ -177,8 +229,7 @@ def _independent(measures: Sequence[str], past: Statistics) -> FloatArray:
     excess = past.statistic - past.expected
     counts = np.maximum(np.isfinite(excess).sum(axis=1, keepdims=True), 1)
     around = np.nan_to_num(excess - np.nansum(excess, axis=1, keepdims=True) / counts)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        correlation = (around[:, 1:] * around[:, :-1]).sum(axis=1) / (around**2).sum(axis=1)
+    correlation = (around[:, 1:] * around[:, :-1]).sum(axis=1) / (around**2).sum(axis=1)
     worth = np.ones(len(measures))
     names = np.array(measures)
     for name in set(measures):
@@ -192,9 +243,9 @@ def _independent(measures: Sequence[str], past: Statistics) -> FloatArray:
 def _scattered(past: Statistics, worth: FloatArray, distance: BoolArray, *, each_left_out: bool = False) -> Scattered:
     """Mean and variance of the excess over sampling, of all windows or of all but one, for each that one may be.
 
-    Small windows tell little of what lies beyond sampling, so in the variance a window counts by the inverse of its own,
-    sampling and between windows together; as the latter is what is sought, it is found in a few rounds. In the mean it
-    counts by the root of that: quiet hours are not like busy ones, and are to be heard.
+    Small windows tell little of what lies beyond sampling, so in the variance a window counts by the inverse of its
+    own, sampling and between windows together; as the latter is what is sought, it is found in a few rounds. In the
+    mean it counts by the root of that: quiet hours are not like busy ones, and are to be heard.
     """
     excess = np.where(np.isfinite(past.statistic), past.statistic - past.expected, np.nan)
     there = np.isfinite(excess) & np.isfinite(past.deviation)
@@ -240,22 +291,20 @@ def _crossed(expected: FloatArray, sampling: FloatArray, mean: FloatArray) -> Fl
     Of `|e + u|^2`, where e has `expected^2 / (sampling / 2)` directions, the variance of the product `2 e u` is 4 times
     the product of the squares' means over the number of directions.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        directions = np.where(sampling > 0, 2 * expected**2 / sampling, np.inf)
+    directions = np.where(sampling > 0, 2 * expected**2 / sampling, np.inf)
     return np.where(directions > 0, 4 * expected * mean / np.maximum(directions, 1.0), 0.0)
 
 
 def _p_values(found: Statistics, kinds: FloatArray, learnt: Scattered) -> FloatArray:
     distance = _distance(kinds)
     squared = found.squared(_absolute(kinds))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        value = np.where(distance, _of_distance(squared, learnt), _of_difference(found, learnt))
+    value = np.where(distance, _of_distance(squared, learnt), _of_difference(found, learnt))
     value = np.where(_is(kinds, Scatter.EVENT), _of_event(found, learnt), value)
     return np.where(learnt.windows > 0, value, np.nan)
 
 
 def _of_event(found: Statistics, learnt: Scattered) -> FloatArray:
-    share = (learnt.mean * learnt.windows + 1) / (learnt.windows + 1)
+    share = np.minimum(1.0, (learnt.mean * learnt.windows + 1) / (learnt.windows + 1))
     return np.where(found.statistic > 0, np.where(learnt.mean > 0, share, np.nan), 1.0)
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from . import budget
-from .arrays import BoolArray
+from .arrays import BoolArray, FloatArray
+from .firing import Rule
 from .judge import judge, passes
 from .measures import Estimates, Measurement, ModelView, Threshold, by_name
 from .measures.compute import measure_windows
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from .windows import WindowSize
 
 T = TypeVar("T")
+FEWEST_LARGER = 3
+"""Larger windows from which on their own differences are looked at."""
 AT_ONCE = 32
 """Windows that are measured together: enough for arrays to pay, few enough to hold."""
 
@@ -35,27 +38,29 @@ class Standard:
     """What the windows of one size are judged by.
 
     Attributes:
+        size: Their size.
+        rule: How many bad ones make an alarm.
         level: The level of the tests.
         quiet: What quiet windows look like; None without a reference or without windows in it.
     """
 
+    size: WindowSize
+    rule: Rule
     level: Chosen
     quiet: Quiet | None
 
-    def notes(self, model: Model, size: WindowSize) -> list[str]:
-        """What the user should know of it, a sentence each."""
-        level, windows = self.level, self.level.windows
-        if self.quiet is None:
-            return []
+    def note(self, model: Model) -> str:
+        """What the user should know of it, a sentence."""
         told = f"alpha: {model.alpha:g}" if model.alpha is not None else f"false_alarms: {model.false_alarms.text}"
-        found = f"windows of {size.text}: q < {level.alpha:.2g} ({told}); of {windows} quiet windows, judged by each "
-        notes = [f"{found}other, {level.alarms} would be bad"]
+        text = f"windows of {self.size.text}: q < {self.level.alpha:.2g} ({told})"
+        if self.quiet is None:
+            return f"{text}; no quiet windows to compare with, so rows are taken for independent draws"
+        windows = int(self.quiet.learnt.windows.max(initial=0))
         if windows < FEWEST:
-            notes.append(
-                f"windows of {size.text}: the reference holds only {windows} of them, too few to learn how quiet ones "
-                "differ; only what is far beyond all of them is found"
-            )
-        return notes
+            return f"{text}; the reference holds only {windows} windows: only what is far beyond all of them is found"
+        if not self.level.windows:
+            return text
+        return f"{text}; judged by each other, the reference's windows would be alarms {self.level.alarms} times"
 
 
 def chunks(windows: Iterable[T]) -> Iterator[list[T]]:
@@ -65,7 +70,7 @@ def chunks(windows: Iterable[T]) -> Iterator[list[T]]:
         yield chunk
 
 
-def standard(model: Model, reference: Reference, size: WindowSize, windows: Iterable[Counted]) -> Standard:
+def standard(model: Model, reference: Reference, windows: Iterable[Counted]) -> Standard:
     """Learn from the windows of the reference what quiet windows look like, and choose the level of the tests.
 
     Each window is compared with the reference without it.
@@ -73,31 +78,61 @@ def standard(model: Model, reference: Reference, size: WindowSize, windows: Iter
     Args:
         model: The model.
         reference: Its reference.
-        size: Size of the windows.
-        windows: The windows of that size in the reference, in order of time.
+        windows: The windows in the reference, in order of time.
     """
+    target = _target(model, model.window)
+    series = _quiet_series(model, reference, windows)
+    if not series:
+        return Standard(model.window, model.alarm, budget.Chosen(target, target), None)
+    quiet, apart = _learn(series)
+    judged = np.array([measure in model.thresholds for measure, _, _ in series])
+    beyond = np.array([_beyond(model.thresholds.get(key[0]), estimates) for key, estimates in series.items()])
+    rule = model.alarm
+    runs = budget.firing_q(np.where(judged[:, None], apart, np.nan), beyond, rule.fire, rule.of)
+    level = budget.choose(target, runs) if model.alpha is None else budget.Chosen(target, target, len(runs))
+    return Standard(model.window, rule, level, quiet)
+
+
+def larger(model: Model, reference: Reference, base: Standard, size: WindowSize, own: Iterable[Counted]) -> Standard:
+    """What larger windows are judged by: learnt from the smaller ones, and from those of their size that there are.
+
+    Args:
+        model: The model.
+        reference: Its reference.
+        base: What the smaller windows are judged by.
+        size: Size of the larger ones.
+        own: The windows of that size in the reference, in order of time.
+    """
+    target = _target(model, size)
+    # A larger window is itself many windows: one is enough to raise an alarm.
+    rule = Rule(1, 1, 1)
+    level = budget.Chosen(target * base.level.alpha / base.level.target, target)
+    if base.quiet is None:
+        return Standard(size, rule, level, None)
+    series = _quiet_series(model, reference, own)
+    enough = max((len(estimates.value) for estimates in series.values()), default=0) >= FEWEST_LARGER
+    seen = _learn(series)[0] if enough else None
+    return Standard(size, rule, level, base.quiet.larger(size.seconds / base.size.seconds, seen))
+
+
+def _target(model: Model, size: WindowSize) -> float:
+    return model.false_alarms.level(size.seconds, 1 + len(model.rollups)) if model.alpha is None else model.alpha
+
+
+def _quiet_series(model: Model, reference: Reference, windows: Iterable[Counted]) -> dict[Key, Estimates]:
     parts: dict[Key, list[Estimates]] = {}
     for chunk in chunks(windows):
         for key, estimates in _quiet_estimates(model, reference, chunk):
             parts.setdefault(key, []).append(estimates)
-    target = model.alpha
-    if target is None:
-        target = model.false_alarms.level(size.seconds, 1 + len(model.rollups))
-    longest = max((sum(len(part.value) for part in series) for series in parts.values()), default=0)
-    whole = {key: series for key, series in parts.items() if sum(len(part.value) for part in series) == longest}
-    if not whole:
-        return Standard(budget.Chosen(target, target), None)
-    return _learnt(model, target, {key: Estimates.concatenated(series) for key, series in whole.items()})
+    found = {key: Estimates.concatenated(series) for key, series in parts.items()}
+    # A measure that is not possible in some of the windows, such as the latency of a service that logs none.
+    longest = max((len(estimates.value) for estimates in found.values()), default=0)
+    return {key: estimates for key, estimates in found.items() if len(estimates.value) == longest}
 
 
-def _learnt(model: Model, target: float, series: Mapping[Key, Estimates]) -> Standard:
+def _learn(series: Mapping[Key, Estimates]) -> tuple[Quiet, FloatArray]:
     statistics = {key: Statistics(e.statistic, e.expected, e.deviation) for key, e in series.items()}
-    quiet, apart = learn(statistics, {measure: by_name(measure).scatter for measure, _, _ in series})
-    judged = np.array([measure in model.thresholds for measure, _, _ in series])
-    beyond = np.array([_beyond(model.thresholds.get(key[0]), estimates) for key, estimates in series.items()])
-    smallest = budget.smallest_q(np.where(judged[:, None], apart, np.nan), beyond)
-    level = budget.choose(target, smallest) if model.alpha is None else budget.Chosen(target, target, len(smallest))
-    return Standard(level, quiet)
+    return learn(statistics, {measure: by_name(measure).scatter for measure, _, _ in series})
 
 
 def _beyond(threshold: Threshold | None, estimates: Estimates) -> BoolArray:

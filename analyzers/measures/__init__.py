@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from driftline.ingest.events import Task
 
-from . import classification, drift, quality, regression, service
+from . import classification, drift, estimation, quality, regression, service
 from .measure import (
     Against,
     Compare,
@@ -15,6 +15,7 @@ from .measure import (
     Measure,
     Measurement,
     ModelView,
+    MomentArrays,
     Scatter,
     Status,
     Subject,
@@ -26,6 +27,7 @@ from .measure import (
 MEASURES: tuple[Measure, ...] = (
     *classification.MEASURES,
     *regression.MEASURES,
+    *estimation.MEASURES,
     *drift.MEASURES,
     *quality.MEASURES,
     *service.MEASURES,
@@ -58,6 +60,7 @@ __all__ = [
     "Measure",
     "Measurement",
     "ModelView",
+    "MomentArrays",
     "Scatter",
     "Status",
     "Subject",

@@ -32,7 +32,9 @@ def measure_windows(
     wanted = [measure for measure in measures if task in measure.tasks]
     others = [None] * len(currents) if references is None else _each(references, len(currents))
     for measure in wanted:
-        if measure.subject is Subject.MODEL and any(_possible(measure, view.profile, binning) for view in currents):
+        if measure.subject is not Subject.MODEL or (measure.needs_reference and references is None):
+            continue
+        if any(_possible(measure, view.profile, binning) for view in currents):
             pairs = zip(currents, others, strict=True)
             found = [measure.compute(view, other) for view, other in pairs]  # type: ignore[arg-type]
             yield measure.name, None, Estimates.joined(found)  # type: ignore[arg-type]
@@ -72,7 +74,7 @@ def _applies(subject: Subject, distribution: Distribution) -> bool:
 
 def _possible(measure: Measure, profile: Profile, binning: Binning) -> bool:
     """Whether the model gives what the measure needs at all: scores, for one, may never be logged."""
-    if measure.name in ("roc_auc", "average_precision"):
+    if measure.family == "estimation" or measure.name in ("roc_auc", "average_precision"):
         return bool(binning.scores)
     if measure.name.startswith("latency"):
         return bool(profile.duration.sum()) or not profile.predictions

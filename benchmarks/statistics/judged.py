@@ -41,7 +41,7 @@ def states(
     settings: Model, known: Reference, before: Sequence[Counted], after: Sequence[Counted]
 ) -> tuple[dict[Series, list[Alarm]], float]:
     """Where each series stands after each of the later windows, and the level of the tests."""
-    by = standard(settings, known, settings.window, before)
+    by = standard(settings, known, before)
     levels: dict[Series, list[Level]] = {}
     for chunk in chunks(after):
         for judged in verdicts(settings, known, by, chunk):

@@ -85,7 +85,10 @@ def model(text: str) -> str:
         ("models: [{name: m, task: regression, window: 1 day}]", "models[0].window: got '1 day', allowed: a length"),
         (model("lateness: soon"), "models[0].lateness: got 'soon', allowed: a length such as 30s"),
         (model("rollups: [1h]"), "models[0].rollups[0]: got '1h', allowed: a size that is a whole number of windows"),
-        (model("windw: 1d"), "models[0].windw: unknown 'windw' (did you mean 'window'?), allowed: alarm, alpha, false_alarms"),
+        (
+            model("windw: 1d"),
+            "models[0].windw: unknown 'windw' (did you mean 'window'?), allowed: alarm, alpha, false_alarms",
+        ),
         (
             model("measures: {psy: {}}"),
             "models[0].measures.psy: unknown 'psy' (did you mean 'psi'?), allowed: accuracy,",
@@ -104,8 +107,14 @@ def model(text: str) -> str:
         (model("reference: {start: never, end: 2024-01-01}"), "reference.start: got 'never', allowed: an ISO 8601"),
         (model("features: {age: number}"), "models[0].features.age: got 'number', allowed: numeric, categorical"),
         (model("segments: region"), "models[0].segments: got 'region', allowed: a list"),
-        (model("false_alarms: often"), "models[0].false_alarms: got 'often', allowed: a number above 0, `per`, and one of day"),
-        (model("false_alarms: 1 per month\n    alpha: 0.1"), "models[0].alpha: got 0.1, allowed: either alpha or false_al"),
+        (
+            model("false_alarms: often"),
+            "models[0].false_alarms: got 'often', allowed: a number above 0, `per`, and one of day",
+        ),
+        (
+            model("false_alarms: 1 per month\n    alpha: 0.1"),
+            "models[0].alpha: got 0.1, allowed: either alpha or false_al",
+        ),
         (model("alarm: {fire: 4 of 3}"), "models[0].alarm.fire: got '4 of 3', allowed: m of k windows"),
         (model("alarm: {clear: 0}"), "models[0].alarm.clear: got 0, allowed: a whole number from 1 to 100"),
         (model("alpha: 2"), "models[0].alpha: got 2, allowed: a number from 0 to 1"),
