@@ -19,7 +19,7 @@ from .measures import MEASURES, Compare, Direction, Measure, Task, Threshold, by
 from .settings import ConfigError, Node
 from .windows import Window, WindowSize
 
-JUDGING = 2
+JUDGING = 3
 """Counts how often the way of judging has changed, so that windows judged in an older way are judged again."""
 DEFAULT_BUDGET = "1 per month"
 FEATURE_KINDS = ("numeric", "categorical")

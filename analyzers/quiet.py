@@ -142,8 +142,7 @@ class Quiet:
             at = np.array([own.index.get(key, -1) for key in self.index])
             seen = np.where(at >= 0, own.learnt.between[at], 0.0)
             variance = np.maximum(variance, sampling + seen)
-        mean = np.where(distance, self.learnt.mean * factor, self.learnt.mean)
-        return replace(self, learnt=Scattered(mean, variance, sampling, self.learnt.windows))
+        return replace(self, learnt=Scattered(self.learnt.mean * factor, variance, sampling, self.learnt.windows))
 
     def compare(self, keys: Sequence[Key], found: Statistics) -> list[Against | None]:
         """How a window compares with quiet ones; None for a series of which nothing is known.

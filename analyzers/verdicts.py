@@ -106,7 +106,7 @@ def larger(model: Model, reference: Reference, base: Standard, size: WindowSize,
     target = _target(model, size)
     # A larger window is itself many windows: one is enough to raise an alarm.
     rule = Rule(1, 1, 1)
-    level = budget.Chosen(target * base.level.alpha / base.level.target, target)
+    level = budget.Chosen(target, target)
     if base.quiet is None:
         return Standard(size, rule, level, None)
     series = _quiet_series(model, reference, own)
