@@ -145,9 +145,9 @@ def _beyond(threshold: Threshold | None, estimates: Estimates) -> BoolArray:
 
 
 def _quiet_estimates(model: Model, reference: Reference, chunk: Sequence[Counted]) -> Iterator[tuple[Key, Estimates]]:
+    if reference.period is None or reference.period.seconds <= chunk[0].window.seconds:
+        return  # nothing is left of the reference without its only window
     for segment, whole in reference.profiles.items():
-        if reference.period is None:
-            return
         empty = whole - whole
         parts = [window.profiles.get(segment, empty) for window in chunk]
         views = [_view(model, part, window.window.seconds) for part, window in zip(parts, chunk, strict=True)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from driftline.analyzers.cluster import Cluster
+from driftline.analyzers.firing import Alarm
 from driftline.analyzers.measures import Direction, Status, by_name
 from driftline.analyzers.reading import search
 from driftline.analyzers.reading.kql import all_of
@@ -29,6 +29,7 @@ YEAR_ENDS = datetime(2014, 1, 1, tzinfo=UTC)
 """Months from here on are left out: 88 flights of New Year's Eve left after midnight UTC, and tell of no month."""
 MOST_DRIFTED = 8
 WORST_DAYS = 8
+MOST_ALARMS = 12
 WORST_PREDICTIONS = 3
 
 
@@ -48,7 +49,7 @@ def tell(cluster: Cluster, console: Console) -> None:
     missing = replace(whole, feature=None, size="1d", measure="missing_rate", status="critical")
     for line in _gone(search.metrics(cluster, missing)):
         console.print(line, highlight=False)
-    console.print(_critical(days))
+    console.print(_fired(search.metrics(cluster, replace(whole, feature=None, until=YEAR_ENDS, alarm=Alarm.FIRING))))
     _worst_day(cluster, days, console)
     _next(cluster.streams.namespace, console)
 
@@ -160,19 +161,23 @@ def _gone(missing: Iterable[Mapping[str, Any]]) -> Iterable[str]:
             yield f"No value all day on {_listed(days)}: {features}."
 
 
-def _critical(days: Metrics) -> Table:
-    """The days on which most of the model's own measures were critical."""
-    found: dict[str, list[str]] = {}
-    for metric in days:
-        if metric["metric"]["status"] == Status.CRITICAL:
-            text = f"{metric['metric']['name']} {number(metric['metric']['value'])}"
-            found.setdefault(metric["window"]["start"][:10], []).append(text)
-    title = f"\nCritical days: {len(found)} of {len({m['window']['start'] for m in days})}, the worst of them"
-    table = Table("day", "critical measures of the whole model", title=title, title_justify="left")
-    for day in sorted(sorted(found), key=lambda day: -len(found[day]))[:WORST_DAYS]:
-        table.add_row(day, ", ".join(sorted(found[day])))
-    counts = Counter(text.split()[0] for texts in found.values() for text in texts)
-    table.caption = "Days per measure: " + ", ".join(f"{name} {count}" for name, count in counts.most_common())
+def _fired(alarms: Iterable[Mapping[str, Any]]) -> Table:
+    """What raised an alarm, in windows of each size: what fired longest first."""
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for metric in alarms:
+        key = metric["metric"]["name"], metric.get("feature", {}).get("name", "the model")
+        found.setdefault(key, {}).setdefault(metric["window"]["size"], []).append(metric["window"]["start"][:10])
+    title = f"\nWhat raised an alarm: {len(found)} series, those that fired longest"
+    table = Table("measure", "of", "days", "weeks", "months", "first", title=title, title_justify="left")
+    for key in sorted(found, key=lambda key: [-len(found[key].get(size, ())) for size in ("1d", "week", "month")]):
+        sizes = found[key]
+        counts = [str(len(sizes[size])) if size in sizes else "" for size in ("1d", "week", "month")]
+        if table.row_count < MOST_ALARMS:
+            table.add_row(*key, *counts, min(min(starts) for starts in sizes.values()))
+    table.caption = (
+        "Judged against other days of January and February, and allowed one false alarm a month: two bad days of "
+        "three, or one bad week or month."
+    )
     table.caption_justify = "left"
     return table
 

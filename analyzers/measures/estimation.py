@@ -155,7 +155,8 @@ _accuracy = partial(_ratio, (_TP, _TN), (_TP, _TN, _FP, _FN))
 
 
 def _f1(matrix: FloatArray) -> float:
-    return float(2 * matrix[_TP] / (2 * matrix[_TP] + matrix[_FP] + matrix[_FN]))
+    seen = 2 * matrix[_TP] + matrix[_FP] + matrix[_FN]
+    return float(2 * matrix[_TP] / seen) if seen > 0 else math.nan
 
 
 def _right(every: list[Expected]) -> tuple[float, float]:
@@ -164,8 +165,7 @@ def _right(every: list[Expected]) -> tuple[float, float]:
     if not total:
         return math.nan, math.nan
     hits = sum(float(expected.hits[1]) for expected in every)
-    zeros = np.zeros(every[0].scores.shape[1])
-    variance = sum(e.variance(np.array([zeros[: e.scores.shape[1]], np.ones(e.scores.shape[1])])) for e in every)
+    variance = sum(e.variance(np.repeat([[0.0], [1.0]], e.scores.shape[1], axis=1)) for e in every)
     return hits / total, math.sqrt(variance) / total
 
 

@@ -11,6 +11,7 @@ from driftline.ingest.streams import Streams
 
 from ..cluster import Cluster
 from ..commands import Moment, clear_errors, cluster_option, connected
+from ..firing import Alarm
 from ..measures import MEASURES, Status
 from . import kql, output, search
 
@@ -57,6 +58,11 @@ _FORMATS = click.Choice(["table", "json", "csv"])
 @click.option("--feature", metavar="NAME", help="Only this feature; '' for metrics of the whole model.")
 @click.option("--segment", metavar="NAME=VALUE", callback=_segment, help="Only this segment; none for all predictions.")
 @click.option("--status", type=click.Choice([status.value for status in Status]), help="Only this verdict.")
+@click.option(
+    "--alarm",
+    type=click.Choice([Alarm.PENDING.value, Alarm.FIRING.value]),
+    help="Only while the series is so: bad of late, or bad in as many windows as make an alarm.",
+)
 @click.option("--window", metavar="SIZE", help="Only windows of this size, such as 1d or month.")
 @click.option("--since", type=Moment(), help="Windows that begin at or after this time.")
 @click.option("--until", type=Moment(), help="Windows that begin before this time.")
@@ -73,6 +79,7 @@ def metrics(  # the options are the filter, one for one
     feature: str | None,
     segment: tuple[str, str] | tuple[()] | None,
     status: str | None,
+    alarm: str | None,
     window: str | None,
     since: datetime | None,
     until: datetime | None,
@@ -89,8 +96,9 @@ def metrics(  # the options are the filter, one for one
     Examples:
       driftline metrics --measure roc_auc --window month --segment none
       driftline metrics --status critical --since 2013-06-01 --format csv
+      driftline metrics --alarm firing --window 1d
     """
-    chosen = search.Filter(model, version, measure, feature, segment, status, window, since, until)
+    chosen = search.Filter(model, version, measure, feature, segment, status, window, since, until, alarm)
     with connected(url) as client:
         found = list(search.metrics(Cluster(client, streams), chosen, limit))
     if as_json or style == "json":

@@ -54,6 +54,7 @@ class Filter:
         size: Size of the window.
         since: Windows that begin at or after it.
         until: Windows that begin before it.
+        alarm: Where the series stands: `pending` or `firing`.
     """
 
     model: str | None = None
@@ -65,6 +66,7 @@ class Filter:
     size: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    alarm: str | None = None
 
     def query(self) -> dict[str, Any]:
         """The filter as an Elasticsearch query."""
@@ -74,6 +76,7 @@ class Filter:
             "metric.name": self.measure,
             "feature.name": self.feature or None,
             "metric.status": self.status,
+            "metric.alarm": self.alarm,
             "window.size": self.size,
         }
         filters: list[Mapping[str, Any]] = [{"term": {name: v}} for name, v in terms.items() if v is not None]

@@ -162,8 +162,14 @@ def check_distances(found, name: str, p: np.ndarray, q: np.ndarray) -> None:
     }
     for measure, value in expected.items():
         metric = found[measure, name, None, "1d", iso(CURRENT.start)]["metric"]
-        assert metric["value"] == pytest.approx(value, **EXACT), measure
-        assert metric["p_value"] == pytest.approx(p_value, rel=1e-6, abs=1e-300), measure
+        squared = measure in ("jensen_shannon", "hellinger", "cramers_v")
+        assert metric["statistic"] == pytest.approx(value**2 if squared else value, **EXACT), measure
+        assert metric["sampling_p_value"] == pytest.approx(p_value, rel=1e-6, abs=1e-300), measure
+        if measure in ("psi", "jensen_shannon"):
+            corrected = max(0.0, metric["statistic"] - metric["expected"])
+            assert metric["value"] == pytest.approx(corrected if measure == "psi" else np.sqrt(corrected), **EXACT)
+        else:
+            assert metric["value"] == pytest.approx(value, **EXACT), measure
 
 
 def oracle(found: Sample, keep: np.ndarray) -> dict[str, float]:
