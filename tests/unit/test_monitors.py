@@ -112,7 +112,7 @@ def model(text: str) -> str:
             "models[0].false_alarms: got 'often', allowed: a number above 0, `per`, and one of day",
         ),
         (
-            model("alpha: 0.1\n    false_alarms: 1 per month"),
+            model("alpha: 0.1\nfalse_alarms: 1 per month"),
             "models[0].alpha: got 0.1, allowed: either alpha or false_al",
         ),
         (model("alarm: {fire: 4 of 3}"), "models[0].alarm.fire: got '4 of 3', allowed: m of k windows"),

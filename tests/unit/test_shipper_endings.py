@@ -63,8 +63,9 @@ def test_a_sigterm_that_nobody_handles_lets_what_waits_be_sent(server, spool):
 def test_a_sigterm_while_logging_does_not_hang(server, spool):
     """The signal may come in the middle of a log call, with its locks in hand."""
     script = """
+log(0)
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
-first = 0
+first = 50
 while True:
     log(first)
     first += 50
