@@ -10,7 +10,7 @@ among those that fire is at most alpha (Benjamini & Hochberg 1995, https://doi.o
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from scipy import stats
 
@@ -21,6 +21,7 @@ from .measures import (
     Estimate,
     Measure,
     Measurement,
+    Reason,
     Status,
     Threshold,
     Thresholds,
@@ -39,7 +40,11 @@ def default_threshold(measure: Measure) -> Threshold:
 
 
 def judge(
-    measurements: Sequence[Measurement], thresholds: Thresholds, alpha: float, quiet: Quiet | None = None
+    measurements: Sequence[Measurement],
+    thresholds: Thresholds,
+    alpha: float,
+    quiet: Quiet | None = None,
+    ungraded: Collection[str] = (),
 ) -> list[Verdict]:
     """The verdict on each measurement of one window, in their order.
 
@@ -48,19 +53,23 @@ def judge(
         thresholds: Per measure name; a measure that is not in it is recorded and not judged.
         alpha: False discovery rate of the window's tests.
         quiet: What quiet windows look like; without it rows count as independent draws.
+        ungraded: Estimates of performance that are told and not judged, since they have not proved good.
     """
+    judged = {name: threshold for name, threshold in thresholds.items() if name not in ungraded}
     keys = [(found.measure, found.feature, found.segment) for found in measurements]
     estimates = [found.estimate for found in measurements]
     compared = quiet.compare(keys, Statistics.of(estimates)) if quiet else [None] * len(keys)
     p_values = {
         index: p_value
         for index, found in enumerate(measurements)
-        if _is_tested(found, thresholds) and (p_value := _p_value(found.estimate, compared[index])) is not None
+        if _is_tested(found, judged) and (p_value := _p_value(found.estimate, compared[index])) is not None
     }
     adjusted = stats.false_discovery_control(list(p_values.values())).tolist() if p_values else []
     q_values: dict[int, float] = dict(zip(p_values, adjusted, strict=True))
     return [
-        _verdict(found, thresholds.get(found.measure), q_values.get(index), alpha, compared[index])
+        Verdict(found, Status.INSUFFICIENT, against=compared[index], reason=Reason.GRADE)
+        if found.measure in ungraded and found.measure in thresholds
+        else _verdict(found, thresholds.get(found.measure), q_values.get(index), alpha, compared[index])
         for index, found in enumerate(measurements)
     ]
 
@@ -71,7 +80,7 @@ def _is_tested(measurement: Measurement, thresholds: Thresholds) -> bool:
     threshold = thresholds.get(measurement.measure)
     if threshold is None or threshold.compare is not by_name(measurement.measure).compare:
         return False
-    return _sufficient(measurement.estimate, threshold)
+    return _lacking(measurement.estimate, threshold) is None
 
 
 def _p_value(estimate: Estimate, against: Against | None) -> float | None:
@@ -84,10 +93,11 @@ def _verdict(
 ) -> Verdict:
     measure, estimate = by_name(measurement.measure), measurement.estimate
     if threshold is None:
-        known = estimate.value is not None and estimate.sample_size >= measure.min_samples
-        return Verdict(measurement, Status.OK if known else Status.INSUFFICIENT, against=against, calm=known)
-    if not _sufficient(estimate, threshold):
-        return Verdict(measurement, Status.INSUFFICIENT, against=against)
+        if estimate.value is None or estimate.sample_size < measure.min_samples:
+            return Verdict(measurement, Status.INSUFFICIENT, against=against, reason=Reason.SAMPLES)
+        return Verdict(measurement, Status.OK, against=against, calm=True)
+    if (lacking := _lacking(estimate, threshold)) is not None:
+        return Verdict(measurement, Status.INSUFFICIENT, against=against, reason=lacking)
     level = None if q_value is None else alpha
     significant = q_value is None or q_value < alpha
     for status, floor in ((Status.CRITICAL, threshold.critical), (Status.WARNING, threshold.warning)):
@@ -99,11 +109,12 @@ def _verdict(
     return Verdict(measurement, Status.OK, q_value, lowest, against, level, calm=calm)
 
 
-def _sufficient(estimate: Estimate, threshold: Threshold) -> bool:
+def _lacking(estimate: Estimate, threshold: Threshold) -> Reason | None:
     if estimate.value is None or estimate.sample_size < threshold.min_samples:
-        return False
+        return Reason.SAMPLES
     compared = threshold.compare is not Compare.VALUE
-    return not compared or (estimate.reference_value is not None and estimate.reference_size >= threshold.min_samples)
+    short = estimate.reference_value is None or estimate.reference_size < threshold.min_samples
+    return Reason.REFERENCE if compared and short else None
 
 
 def passes(estimate: Estimate, threshold: Threshold, floor: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from .profiles.store import document_id
 from .windows import Window, iso
 
 if TYPE_CHECKING:
+    from .grades import Graded
     from .measures import Estimate
 
 RESTATE = """
@@ -64,6 +65,7 @@ class Scope:
         reference: The reference period, None without one.
         label_coverage: Share of the predictions whose outcome is known, per segment (None: all predictions).
         as_of: When the last of the data reached Elasticsearch, ISO 8601.
+        grades: How good estimates of performance have been, per measure.
     """
 
     model: str
@@ -73,6 +75,7 @@ class Scope:
     reference: Window | None
     label_coverage: dict[tuple[str, str] | None, float]
     as_of: str
+    grades: Mapping[str, Graded]
 
 
 def operations(index: str, scope: Scope, verdicts: Iterable[Verdict]) -> Iterator[bytes]:
@@ -116,6 +119,7 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         **_judged(verdict),
         "label_coverage": scope.label_coverage.get(measurement.segment),
         "as_of": scope.as_of,
+        **_graded(scope.grades.get(measure.name)),
         "revision": 0,
         "initial_value": measurement.estimate.value,
     }
@@ -145,6 +149,7 @@ def _judged(verdict: Verdict) -> dict[str, Any]:
         "threshold": verdict.threshold,
         "status": verdict.status.value,
         "level": level(verdict).value,
+        "reason": verdict.reason.value if verdict.reason else None,
         "quiet_mean": against.mean if against else None,
         "quiet_deviation": against.between if against else None,
         "quiet_windows": against.windows if against else None,
@@ -160,6 +165,10 @@ def level(verdict: Verdict) -> Level:
             return Level.CALM if verdict.calm else Level.BETWEEN
         case _:
             return Level.BAD
+
+
+def _graded(graded: Graded | None) -> dict[str, Any]:
+    return {"grade": graded.grade.value, "grade_error": graded.error} if graded else {}
 
 
 def _numbers(estimate: Estimate) -> dict[str, float | int | None]:

@@ -9,16 +9,16 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from . import alarms, doubles, metrics, outcomes, references
+from . import alarms, doubles, grades, metrics, outcomes, references
+from .grades import Book
 from .profiles.history import Counted, History, Kept, Segmented
 from .profiles.profile import Profile
 from .stale import Stale, rollup_contents, stale_windows, with_gaps
-from .verdicts import Standard, chunks, larger, standard, verdicts
+from .verdicts import Judged, Standard, chunks, larger, standard, verdicts
 from .windows import Window, WindowSize
 
 if TYPE_CHECKING:
     from .cluster import Cluster, Content
-    from .measures import Verdict
     from .monitors import Model, Monitors
     from .references import Reference
 
@@ -178,9 +178,10 @@ class _Analysis:
         by = self._standard(size)
         if self.reference.period:
             self.notes.append(by.note(self.model))
+        book = self._book(min(window.content.window.start for window in stale), size)
         done = 0
         for chunk in chunks(self._counted(stale, size)):
-            found = verdicts(self.model, self.reference, by, [window for _, window in chunk])
+            found = verdicts(self.model, self.reference, by, [window for _, window in chunk], book)
             for (window, counted), judged in zip(chunk, found, strict=True):
                 self._store(window, counted, size, judged)
             done += len(chunk)
@@ -213,8 +214,14 @@ class _Analysis:
             profiles = dict(self.history.profiles(content.version, size.text, content.window, self.binning))
             yield window, Counted(content.version, content.window, profiles)
 
-    def _store(self, stale: Stale, counted: Counted, size: WindowSize, judged: Sequence[Verdict]) -> None:
-        self.statuses.update(verdict.status.value for verdict in judged)
+    def _book(self, first: datetime, size: WindowSize) -> Book:
+        """How good estimates of performance were in the last windows before those that are judged."""
+        body = grades.asked_for(self.model.name, size.text, first)
+        hits = self.cluster.search(self.cluster.streams.metrics, body)["hits"]["hits"]
+        return Book.of(hit["_source"] for hit in hits)
+
+    def _store(self, stale: Stale, counted: Counted, size: WindowSize, judged: Judged) -> None:
+        self.statuses.update(verdict.status.value for verdict in judged.verdicts)
         scope = metrics.Scope(
             model=self.model.name,
             version=counted.version,
@@ -227,6 +234,7 @@ class _Analysis:
                 if profile.predictions
             },
             as_of=stale.content.as_of,
+            grades=judged.grades,
         )
-        written = metrics.operations(self.cluster.streams.metrics, scope, judged)
+        written = metrics.operations(self.cluster.streams.metrics, scope, judged.verdicts)
         self.cluster.write([*written, *self.history.mark(self._kept(stale, size))])

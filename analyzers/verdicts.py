@@ -12,6 +12,7 @@ import numpy as np
 from . import budget
 from .arrays import BoolArray, FloatArray
 from .firing import Rule
+from .grades import Book, Grade, Graded
 from .judge import judge, passes
 from .measures import Estimates, Measurement, ModelView, Threshold, by_name
 from .measures.compute import measure_windows
@@ -61,6 +62,14 @@ class Standard:
         if not self.level.windows:
             return text
         return f"{text}; judged by each other, the reference's windows would be alarms {self.level.alarms} times"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A window, judged: its verdicts, and how good estimates of performance had been until then."""
+
+    verdicts: Sequence[Verdict]
+    grades: Mapping[str, Graded]
 
 
 def chunks(windows: Iterable[T]) -> Iterator[list[T]]:
@@ -159,15 +168,27 @@ def _quiet_estimates(model: Model, reference: Reference, chunk: Sequence[Counted
             yield (measure, feature, segment), estimates
 
 
-def verdicts(model: Model, reference: Reference, by: Standard, chunk: Sequence[Counted]) -> list[list[Verdict]]:
-    """The verdicts on some windows, a list for each.
+def verdicts(model: Model, reference: Reference, by: Standard, chunk: Sequence[Counted], book: Book) -> list[Judged]:
+    """The verdicts on some windows.
 
     Args:
         model: The model.
         reference: What the windows are compared with.
         by: What they are judged by.
-        chunk: The windows.
+        chunk: The windows, in order of time.
+        book: How good estimates were in the windows before; these are added to it.
     """
+    judged = []
+    for window, found in zip(chunk, _measured(model, reference, chunk), strict=True):
+        grades = book.grades(model.thresholds)
+        ungraded = [name for name, graded in grades.items() if graded.grade is not Grade.GOOD]
+        judged.append(Judged(judge(found, model.thresholds, by.level.alpha, by.quiet, ungraded), grades))
+        whole = window.profiles.get(None)
+        book.add(found, whole.labelled / whole.predictions if whole and whole.predictions else 0.0)
+    return judged
+
+
+def _measured(model: Model, reference: Reference, chunk: Sequence[Counted]) -> list[list[Measurement]]:
     found: list[list[Measurement]] = [[] for _ in chunk]
     for segment in dict.fromkeys(segment for window in chunk for segment in window.profiles):
         at = [position for position, window in enumerate(chunk) if segment in window.profiles]
@@ -177,7 +198,7 @@ def verdicts(model: Model, reference: Reference, by: Standard, chunk: Sequence[C
         for measure, feature, estimates in measure_windows(views, before, reference.counting.binning, model.measures):
             for position, estimate in zip(at, estimates.rows(), strict=True):
                 found[position].append(Measurement(measure, estimate, feature, segment))
-    return [judge(measurements, model.thresholds, by.level.alpha, by.quiet) for measurements in found]
+    return found
 
 
 def _view(model: Model, profile: Profile, seconds: float) -> ModelView:

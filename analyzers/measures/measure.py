@@ -302,6 +302,14 @@ class Status(StrEnum):
     INSUFFICIENT = "insufficient_data"
 
 
+class Reason(StrEnum):
+    """Why there is no verdict on a measurement."""
+
+    SAMPLES = "samples"  # too few, or none that the measure is defined for
+    REFERENCE = "reference"  # nothing to compare with, or too little
+    GRADE = "grade"  # an estimate whose like has not been good of late, or not been checked
+
+
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """When a measurement is worth a word: the practical effect floor of each level.
@@ -350,6 +358,7 @@ class Verdict:
         against: The comparison with quiet windows, None where there are none.
         alpha: The level that the q-value had to pass, None where there was no test.
         calm: Whether it is so far from a warning that an alarm may end.
+        reason: Why there is no verdict.
     """
 
     measurement: Measurement
@@ -359,6 +368,7 @@ class Verdict:
     against: Against | None = None
     alpha: float | None = None
     calm: bool = False
+    reason: Reason | None = None
 
 
 Thresholds = Mapping[str, Threshold]
