@@ -185,7 +185,9 @@ def combine(
     if not math.isfinite(value):
         return Estimate(None, sample_size=size, reference_size=before_size)
     known = math.isfinite(before)
-    lower, upper = intervals.around(value, error, low, high) if math.isfinite(error) else (None, None)
+    lower, upper = None, None
+    if math.isfinite(error):
+        lower, upper = intervals.transformed(value, error, low, high, size)
     tested = known and intervals.finite([error, before_error])
     logs = relative and value > 0 and before > 0
     statistic = math.log(value / before) if logs else value - before

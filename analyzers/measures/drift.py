@@ -19,7 +19,6 @@ from scipy import special, stats
 
 from ..arrays import FloatArray
 from . import sampling
-from .intervals import Z
 from .measure import Distribution, Estimates, Measure, Scatter, Subject
 
 Shares = tuple[FloatArray, FloatArray]
@@ -144,10 +143,9 @@ def _quadratic(
     freedom = chi_squared(now, before)[1]
     unit = kind.unit(now.sum(-1), before.sum(-1))
     expected, deviation = freedom * unit, np.sqrt(2 * freedom) * unit
-    centre = np.maximum(0.0, raw - expected)
-    half = Z * np.sqrt(deviation**2 + kind.variance(now, before))
-    shown = centre if corrected else raw
-    value, lower, upper = shown, np.maximum(0.0, centre - half), np.maximum(centre + half, shown)
+    value = np.maximum(0.0, raw - expected) if corrected else raw
+    lower, upper = kind.interval(now, before, raw, freedom)
+    lower, upper = np.minimum(lower, value), np.maximum(upper, value)
     if root:
         value, lower, upper = np.sqrt(value), np.sqrt(lower), np.sqrt(upper)
     return Estimates.of(
@@ -180,7 +178,7 @@ def _absolute(
     now, before = sides
     value = _defined(function(now, before), now, before)
     expected, deviation = null(now, before)
-    lower, upper = sampling.around_distance(value, expected, error(now, before))
+    lower, upper = sampling.around_distance(value, expected, deviation, error(now, before), now.sum(-1))
     return Estimates.of(
         value,
         lower=lower,
@@ -227,7 +225,7 @@ def _ks(current: Distribution, reference: Distribution | None) -> Estimates:
     value, bound = kolmogorov_smirnov(now, before, edges)
     value = _defined(value, now, before)
     expected, deviation = sampling.kolmogorov(n, m)
-    lower, upper = sampling.around_distance(value, expected, sampling.largest_gap_error(now, before))
+    lower, upper = sampling.around_distance(value, expected, deviation, sampling.largest_gap_error(now, before), n)
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.nan_to_num(np.maximum(1.0, np.round(n * m / (n + m))), nan=1.0)
     return Estimates.of(
@@ -280,7 +278,7 @@ def _wasserstein(current: Distribution, reference: Distribution | None) -> Estim
     value = _defined(value / spread, now, before)
     expected, deviation = sampling.area(now, before, edges)
     error = sampling.area_error(now, before, knots)
-    lower, upper = sampling.around_distance(value, expected / spread, error / spread)
+    lower, upper = sampling.around_distance(value, expected / spread, deviation / spread, error / spread, now.sum(-1))
     coarse = _sides(current, reference)
     assert coarse is not None
     return Estimates.of(

@@ -19,7 +19,6 @@ import numpy as np
 from scipy import special
 
 from ..arrays import FloatArray
-from .intervals import Z
 
 HALF_NORMAL = float(np.sqrt(2 / np.pi))
 """Mean of the absolute value of a standard normal variable."""
@@ -38,19 +37,47 @@ class Quadratic:
     Attributes:
         unit: Of the two sample sizes.
         slopes: Derivatives by the current and by the reference's shares; takes both shares and both sample sizes.
+        bends: Second derivatives; None: as when nothing has changed.
     """
 
     unit: Counts2
     slopes: Slopes
+    bends: Slopes | None = None
 
-    def variance(self, current: FloatArray, reference: FloatArray) -> FloatArray:
-        """Its variance by the delta method; 0 when both distributions are the same."""
+    def interval(
+        self, current: FloatArray, reference: FloatArray, raw: FloatArray, freedom: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """The interval: what sampling adds is taken off, and the noise that it leaves joins the delta method's error.
+
+        Args:
+            current: Counts, shape (windows, bins).
+            reference: The same of the reference.
+            raw: The distance as counted, shape (windows,).
+            freedom: Degrees of freedom of its chi-squared, shape (windows,).
+        """
+        n, m = current.sum(-1), reference.sum(-1)
         # Half a count where there is none, since derivatives of logarithms and roots have no value there.
         p, q = (np.maximum(side, 0.5) for side in (current, reference))
         p, q = p / p.sum(-1, keepdims=True), q / q.sum(-1, keepdims=True)
-        n, m = current.sum(-1, keepdims=True), reference.sum(-1, keepdims=True)
-        by_p, by_q = self.slopes(p, q, n, m)
-        return linear(p, by_p, n[..., 0]) + linear(q, by_q, m[..., 0])
+        sides = (p, q, n[..., None], m[..., None])
+        unit = self.unit(n, m)
+        added = freedom * unit
+        if self.bends is not None:
+            # The second term of Taylor's series, which is the mean under no change when there is none.
+            bend_p, bend_q = self.bends(*sides)
+            added = (bend_p * p * (1 - p)).sum(-1) / (2 * n) + (bend_q * q * (1 - q)).sum(-1) / (2 * m)
+        centre = np.maximum(0.0, raw - added)
+        by_p, by_q = self.slopes(*sides)
+        # The slopes are those of what was counted, noise included, and hence too steep; by how much was simulated.
+        rest = np.cbrt(np.minimum(1.0, centre / np.maximum(raw, 1e-300)))
+        variance = rest * (linear(p, by_p, n) + linear(q, by_q, m)) + 2 * freedom * unit**2
+        half = student(n) * np.sqrt(variance)
+        return np.maximum(0.0, centre - half), centre + half
+
+
+def student(n: FloatArray) -> FloatArray:
+    """The 97.5 % quantile of Student's t of so many values, at which an error is estimated from them as well."""
+    return np.asarray(special.stdtrit(np.maximum(n - 1, 1.0), 0.975), np.float64)
 
 
 def linear(p: FloatArray, slopes: FloatArray, n: FloatArray) -> FloatArray:
@@ -92,17 +119,46 @@ def _chi_squared_slopes(p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArr
     return by_p * (n + m), by_q * (n + m)
 
 
-PSI = Quadratic(inverse_sizes, _psi_slopes)
-JENSEN_SHANNON = Quadratic(lambda n, m: inverse_sizes(n, m) / (8 * np.log(2)), _jensen_shannon_slopes)
-HELLINGER = Quadratic(lambda n, m: inverse_sizes(n, m) / 8, _hellinger_slopes)
+def _psi_bends(p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray) -> tuple[FloatArray, FloatArray]:
+    return (1 + q / p) / p, (1 + p / q) / q
+
+
+def _jensen_shannon_bends(
+    p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    both = 2 * np.log(2) * (p + q)
+    return q / p / both, p / q / both
+
+
+def _hellinger_bends(p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray) -> tuple[FloatArray, FloatArray]:
+    return np.sqrt(q / p) / p / 4, np.sqrt(p / q) / q / 4
+
+
+PSI = Quadratic(inverse_sizes, _psi_slopes, _psi_bends)
+JENSEN_SHANNON = Quadratic(
+    lambda n, m: inverse_sizes(n, m) / (8 * np.log(2)), _jensen_shannon_slopes, _jensen_shannon_bends
+)
+HELLINGER = Quadratic(lambda n, m: inverse_sizes(n, m) / 8, _hellinger_slopes, _hellinger_bends)
 CRAMERS_V = Quadratic(lambda n, m: 1 / np.maximum(n + m, 1.0), _cramers_v_slopes)
 CHI_SQUARED = Quadratic(lambda n, _: np.ones_like(n), _chi_squared_slopes)
 
 
-def around_distance(value: FloatArray, expected: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The interval of a distance that sampling makes too large: it adds in squares, as errors do."""
+def around_distance(
+    value: FloatArray, expected: FloatArray, deviation: FloatArray, error: FloatArray, n: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The interval of a distance that sampling makes too large: it adds in squares, as errors do.
+
+    Args:
+        value: The distance.
+        expected: Its mean, had nothing changed.
+        deviation: Its standard deviation, had nothing changed: that of the part of the distance which is noise.
+        error: Its standard error by the delta method, where something has changed.
+        n: Size of the window.
+    """
     centre = np.sqrt(np.maximum(0.0, value**2 - expected**2))
-    return np.maximum(0.0, centre - Z * error), np.maximum(value, centre + Z * error)
+    noise = np.sqrt(np.minimum(1.0, expected / np.maximum(value, 1e-300)))
+    half = student(n) * np.hypot(error, deviation * noise)
+    return np.maximum(0.0, centre - half), np.maximum(value, centre + half)
 
 
 def _pooled(current: FloatArray, reference: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ import math
 from functools import partial
 
 import numpy as np
+from scipy import stats
 
 from ..arrays import FloatArray, IntArray
 from ..profiles.binning import DELAY_EDGES, DURATION_EDGES, DURATION_GROWTH
@@ -68,9 +69,22 @@ def _quantile(part: str, edges: FloatArray, share: float, view: ModelView, refer
 
 
 def _range(counts: IntArray, edges: FloatArray, share: float) -> tuple[float, float]:
-    half = intervals.Z * math.sqrt(share * (1 - share) / int(counts.sum()))
-    lower, upper = (quantile(counts, edges, min(1.0, max(0.0, share + side)))[0] for side in (-half, half))
+    """The order statistics between which the quantile lies, read between the edges of their bins."""
+    n = int(counts.sum())
+    lower, upper = (
+        _at(counts, edges, float(rank)) for rank in np.atleast_1d(stats.binom.ppf([0.025, 0.975], n, share))
+    )
     return lower, upper
+
+
+def _at(counts: IntArray, edges: FloatArray, rank: float) -> float:
+    """The value of a rank: as if the values of a bin lay evenly on its logarithmic scale."""
+    upto = np.cumsum(counts)
+    index = int(np.searchsorted(upto, max(1.0, rank)))
+    if index in (0, len(edges)):
+        return float(edges[0 if index == 0 else -1])
+    part = (max(1.0, rank) - 0.5 - (upto[index] - counts[index])) / counts[index]
+    return float(edges[index - 1] * (edges[index] / edges[index - 1]) ** part)
 
 
 def _log_error(lower: float, upper: float) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from benchmarks.statistics.streams import HOUR, START, Features, total
 
 from driftline.analyzers.firing import Alarm, Level, alarms
+from driftline.analyzers.grades import Book
 from driftline.analyzers.metrics import level
 from driftline.analyzers.monitors import Model, parse
 from driftline.analyzers.profiles.binning import Binning
@@ -42,10 +43,11 @@ def states(
 ) -> tuple[dict[Series, list[Alarm]], float]:
     """Where each series stands after each of the later windows, and the level of the tests."""
     by = standard(settings, known, before)
+    book = Book()
     levels: dict[Series, list[Level]] = {}
     for chunk in chunks(after):
-        for judged in verdicts(settings, known, by, chunk):
-            for verdict in judged:
+        for judged in verdicts(settings, known, by, chunk, book):
+            for verdict in judged.verdicts:
                 measurement = verdict.measurement
                 levels.setdefault((measurement.measure, measurement.feature), []).append(level(verdict))
     return {series: list(alarms(found, settings.alarm)) for series, found in levels.items()}, by.level.alpha

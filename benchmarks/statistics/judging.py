@@ -11,6 +11,7 @@ from benchmarks.figures import Figure
 from benchmarks.statistics.judged import model, reference
 from benchmarks.statistics.streams import Features, Life, latent, windows
 
+from driftline.analyzers.grades import Book
 from driftline.analyzers.profiles.binning import Binning
 from driftline.analyzers.profiles.history import Counted
 from driftline.analyzers.profiles.store import from_document, to_document
@@ -39,9 +40,9 @@ def figures(say: Callable[[str], None]) -> list[Figure]:
     by = standard(settings, known, _read(stored[:QUIET], binning))
     learnt = time.process_time()
     count = sum(
-        len(judged)
+        len(judged.verdicts)
         for chunk in chunks(_read(stored[QUIET:], binning))
-        for judged in verdicts(settings, known, by, chunk)
+        for judged in verdicts(settings, known, by, chunk, Book())
     )
     done = time.process_time()
     say(f"  {count:,} verdicts")
