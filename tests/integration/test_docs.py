@@ -22,14 +22,16 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 # These start and stop a server or fetch packages; tests of their own run them.
 ELSEWHERE = ("driftline up", "driftline down", "pip install", "make ")
+AFTER_THE_TOUR = [ROOT / "docs" / "how-to" / name for name in ("keep-false-alarms-few.md", "estimate-performance.md")]
 
 
 @pytest.mark.usefixtures("client")
 def test_the_tour_runs(tmp_path, elasticsearch_url, namespace):
-    """Every block of the README's tour, in its order, as a reader would run it."""
+    """Every block of the README's tour, in its order, as a reader would run it, and of the pages that go on from it."""
     environment = os.environ | {"ELASTICSEARCH_URL": elasticsearch_url, "PATH": path_with_driftline()}
     said = []
-    for language, block in BLOCK.findall((ROOT / "README.md").read_text()):
+    pages = (ROOT / "README.md", *AFTER_THE_TOUR)
+    for language, block in (found for page in pages for found in BLOCK.findall(page.read_text())):
         text = block.replace('"tour"', f'"{namespace}"').replace("namespace tour", f"namespace {namespace}")
         if language == "python":
             said.append(run([sys.executable, "-c", text], tmp_path, environment))
@@ -93,6 +95,15 @@ def test_the_page_about_monitors_shows_a_valid_file():
     (model,) = monitors.parse(text).models
     assert model.name == "arrival-delay"
     assert set(yaml.safe_load(text)["models"][0]) == monitors._KEYS - {"alpha"}
+
+
+@pytest.mark.parametrize("page", AFTER_THE_TOUR, ids=lambda page: page.name)
+def test_configurations_in_the_how_to_are_valid(page):
+    """Each example of a monitors.yml is read without complaint."""
+    found = [text for language, text in BLOCK.findall(page.read_text()) if language == "yaml"]
+    assert found
+    for text in found:
+        assert monitors.parse(text).models
 
 
 def test_the_demo_is_configured_by_a_valid_file():
