@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch, NotFoundError
 from driftline.ingest import events
 from driftline.ingest.streams import Streams
 
-from .windows import Window, WindowSize
+from .windows import Window, WindowSize, parse_moment
 
 if TYPE_CHECKING:
     Hit = Mapping[str, Any]
@@ -119,6 +119,13 @@ class Cluster:
         return _content("", window, answer.get("aggregations", {}), answer["hits"]["total"]["value"])
 
     # Outcomes
+
+    def first(self, query: Mapping[str, Any]) -> datetime | None:
+        """When the first of the predictions that match was made; None when there is none."""
+        aggregation = {"min": {"field": events.TIMESTAMP, "format": "strict_date_time"}}
+        answer = self.search(self.streams.predictions, {"size": 0, "query": query, "aggs": {"first": aggregation}})
+        text = answer.get("aggregations", {}).get("first", {}).get("value_as_string")
+        return parse_moment(text) if text else None
 
     def waiting_outcomes(self, statuses: Sequence[str], size: int) -> Iterator[tuple[list[Hit], int]]:
         """The outcomes of these statuses as they are now, in batches, each with the number of all."""

@@ -63,6 +63,7 @@ class Scope:
         size: Name of the window size.
         window: The window.
         reference: The reference period, None without one.
+        reference_kind: `fixed`, `rolling` or `seasonal`.
         label_coverage: Share of the predictions whose outcome is known, per segment (None: all predictions).
         as_of: When the last of the data reached Elasticsearch, ISO 8601.
         grades: How good estimates of performance have been, per measure.
@@ -73,6 +74,7 @@ class Scope:
     size: str
     window: Window
     reference: Window | None
+    reference_kind: str
     label_coverage: dict[tuple[str, str] | None, float]
     as_of: str
     grades: Mapping[str, Graded]
@@ -136,7 +138,7 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         found |= {"segment": {"name": name, "value": value}, "segments": {name: value}}
     if scope.reference is not None:
         start, end = iso(scope.reference.start), iso(scope.reference.end)
-        found["reference"] = {"kind": "fixed", "start": start, "end": end}
+        found["reference"] = {"kind": scope.reference_kind, "start": start, "end": end}
     return found
 
 

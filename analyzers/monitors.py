@@ -16,6 +16,7 @@ from .budget import Budget
 from .firing import Rule
 from .judge import default_threshold
 from .measures import MEASURES, Compare, Direction, Measure, Task, Threshold, by_name
+from .moving import Moving, Season
 from .settings import ConfigError, Node
 from .windows import Window, WindowSize
 
@@ -36,7 +37,7 @@ class Model:
         window: Size of the windows that are analysed.
         rollups: Larger windows, made as sums.
         lateness: How long after its end a window waits for events still on their way.
-        reference: The period that windows are compared with; None: no comparison.
+        reference: What windows are compared with: a fixed period, or one that moves; None: no comparison.
         features: Kind (`numeric` or `categorical`) by feature; None: found in the data.
         segments: Segments that are also analysed one by one.
         measures: What is measured.
@@ -52,7 +53,7 @@ class Model:
     window: WindowSize
     rollups: tuple[WindowSize, ...]
     lateness: timedelta
-    reference: Window | None
+    reference: Window | Moving | None
     features: Mapping[str, str] | None
     segments: tuple[str, ...]
     measures: tuple[Measure, ...]
@@ -170,7 +171,7 @@ def _model(node: Node) -> Model:
         window=window,
         rollups=tuple(_rollup(item, window) for item in node.list("rollups")),
         lateness=lateness.length() if lateness else timedelta(0),
-        reference=_reference(node.get("reference")),
+        reference=_reference(node.get("reference"), window),
         features=_features(node.get("features")),
         segments=tuple(item.text() for item in node.list("segments")),
         measures=measures,
@@ -213,14 +214,40 @@ def _rollup(node: Node, window: WindowSize) -> WindowSize:
     return size
 
 
-def _reference(node: Node | None) -> Window | None:
+def _reference(node: Node | None, window: WindowSize) -> Window | Moving | None:
     if node is None:
         return None
-    node.keys({"start", "end"}, required={"start", "end"})
-    start, end = (node[key].moment() for key in ("start", "end"))
-    if end <= start:
-        node["end"].refuse(f"a time after start, {start.isoformat()}")
-    return Window(start, end)
+    kind = node["kind"].choice(list(_REFERENCES)) if node.get("kind") else "fixed"
+    required, optional = _REFERENCES[kind]
+    node.keys({"kind", *required, *optional}, required=required)
+    if kind == "fixed":
+        start, end = (node[key].moment() for key in ("start", "end"))
+        if end <= start:
+            node["end"].refuse(f"a time after start, {start.isoformat()}")
+        return Window(start, end)
+    if window.text == "month":
+        node["kind"].refuse("fixed, since months are too long for a reference that moves by days")
+    gap = node["gap"].length() if node.get("gap") else timedelta(0)
+    if kind == "rolling":
+        return Moving(_whole_days(node["last"]), gap)
+    season = Season(node["season"].choice([season.value for season in Season]))
+    if season is not Season.DAY_OF_WEEK and window.seconds > 3_600:
+        node["season"].refuse(f"{Season.DAY_OF_WEEK}, since windows are longer than an hour")
+    return Moving(node["weeks"].whole(low=2, high=52) * timedelta(days=7), gap, season)
+
+
+_REFERENCES: dict[str, tuple[set[str], set[str]]] = {
+    "fixed": ({"start", "end"}, set()),
+    "rolling": ({"last"}, {"gap"}),
+    "seasonal": ({"season", "weeks"}, {"gap"}),
+}
+
+
+def _whole_days(node: Node) -> timedelta:
+    length = node.length()
+    if length % timedelta(days=1):
+        node.refuse("a length of whole days, such as 28d")
+    return length
 
 
 def _features(node: Node | None) -> dict[str, str] | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from . import alarms, doubles, grades, metrics, outcomes, references
@@ -14,8 +14,9 @@ from .grades import Book
 from .profiles.history import Counted, History, Kept, Segmented
 from .profiles.profile import Profile
 from .stale import Stale, rollup_contents, stale_windows, with_gaps
-from .verdicts import Judged, Standard, chunks, larger, standard, verdicts
+from .verdicts import Judged, chunks, verdicts
 from .windows import Window, WindowSize
+from .yardstick import Yardstick
 
 if TYPE_CHECKING:
     from .cluster import Cluster, Content
@@ -100,48 +101,50 @@ class _Analysis:
         self.progress = progress
         self.history = History(cluster, model.name)
         cluster.refresh(cluster.streams.profiles)
-        self.reference: Reference = references.resolve(cluster, self.history, model, now)
-        self.judging = self.reference.judging(model)
-        self.binning = self.reference.counting.binning
+        self.frame: Reference = references.resolve(cluster, self.history, model, now)
+        self.binning = self.frame.counting.binning
         self.statuses: Counter[str] = Counter()
         self.alarms = 0
-        self.notes = list(self.reference.notes)
+        self.notes = list(self.frame.notes)
 
     def run(self) -> Summary:
         found = self._contents(self.period)
-        if self.reference.period and self.period:
-            self._count(self._stale(self._contents(self.reference.period), self.model.window))
-        stale = self._stale(found, self.model.window)
-        self._count(stale)
+        if self.frame.period and self.period:
+            self._count(self._contents(self.frame.period))
+        self._count(found)
         self.cluster.refresh(self.cluster.streams.profiles)
-        analysed = self._judge(stale, self.model.window)
+        yardstick = Yardstick(self.history, self.model, self.frame)
+        analysed = self._judge(self._stale(found, self.model.window, yardstick), self.model.window, yardstick)
         for size in self.model.rollups:
-            known = self.history.kept(self.model.window.text)
-            stale = self._stale(rollup_contents(known, size, self.binning.version), size)
+            contents = rollup_contents(self.history.kept(self.model.window.text), size, self.binning.version)
+            stale = self._stale(contents, size, yardstick)
             self._add_up(stale, size)
             self.cluster.refresh(self.cluster.streams.profiles)
-            analysed += self._judge(stale, size)
+            analysed += self._judge(stale, size, yardstick)
         self.cluster.refresh(self.cluster.streams.profiles, self.cluster.streams.metrics)
-        return Summary(self.model.name, len(found), analysed, dict(self.statuses), self.alarms, tuple(self.notes))
+        notes = tuple(dict.fromkeys(self.notes))
+        return Summary(self.model.name, len(found), analysed, dict(self.statuses), self.alarms, notes)
 
     def _contents(self, period: Window | None) -> list[Content]:
         query = references.predictions_of(self.model, period)
         return list(with_gaps(self.cluster.contents(query, self.model.window), self.model.window))
 
-    def _stale(self, contents: Iterable[Content], size: WindowSize) -> list[Stale]:
+    def _stale(self, contents: Iterable[Content], size: WindowSize, yardstick: Yardstick) -> list[Stale]:
         known = self.history.kept(size.text)
-        return stale_windows(contents, known, self.model.lateness, self.now, self.binning.version, self.judging)
+        return stale_windows(contents, known, self.model.lateness, self.now, self.binning.version, yardstick.digest)
 
-    def _count(self, stale: Sequence[Stale]) -> None:
+    def _count(self, contents: Iterable[Content]) -> None:
         """Count the windows whose stored profiles are not those of their content, and store them unjudged."""
-        pending = [window for window in stale if not window.counted]
+        known = self.history.kept(self.model.window.text)
+        complete = stale_windows(contents, known, self.model.lateness, self.now, self.binning.version, lambda _: "")
+        pending = [window for window in complete if not window.counted]
         for done, window in enumerate(pending, 1):
             self._keep(window, self.model.window, self._profiles(window))
             self.progress(f"{self.model.name} {self.model.window.text}: counted", done, len(pending))
 
     def _profiles(self, stale: Stale) -> Segmented:
-        counting, content = self.reference.counting, stale.content
-        expected = Counter(segment[0] for segment in self.reference.profiles if segment is not None)
+        counting, content = self.frame.counting, stale.content
+        expected = Counter(segment[0] for segment in self.frame.profiles if segment is not None)
         query = references.predictions_of(self.model, content.window, content.version)
         found = self.history.count(query, counting, self.model.segments, expected)
         return found or {None: Profile.empty(counting.binning)}
@@ -149,6 +152,8 @@ class _Analysis:
     def _add_up(self, stale: Sequence[Stale], size: WindowSize) -> None:
         """Store the profiles of larger windows: the sums of the smaller ones."""
         for window in stale:
+            if window.counted:
+                continue
             content = window.content
             total: dict[tuple[str, str] | None, Profile] = {}
             smaller = self.history.profiles(content.version, self.model.window.text, content.window, self.binning)
@@ -157,58 +162,45 @@ class _Analysis:
             self._keep(window, size, total)
 
     def _keep(self, stale: Stale, size: WindowSize, profiles: Segmented) -> None:
-        self.cluster.write([*self.history.keep(replace(self._kept(stale, size), judged=UNJUDGED), profiles)])
+        self.cluster.write([*self.history.keep(self._kept(stale, size, UNJUDGED), profiles)])
 
-    def _kept(self, stale: Stale, size: WindowSize) -> Kept:
+    def _kept(self, stale: Stale, size: WindowSize, judged: str) -> Kept:
         content = stale.content
         return Kept(
             version=content.version,
             size=size.text,
             window=content.window,
             content=content.digest,
-            judged=self.judging,
+            judged=judged,
             binning=self.binning.version,
             as_of=content.as_of,
         )
 
-    def _judge(self, stale: Sequence[Stale], size: WindowSize) -> int:
+    def _judge(self, stale: Sequence[Stale], size: WindowSize, yardstick: Yardstick) -> int:
         """Judge the stale windows of one size from their stored profiles; returns how many."""
         if not stale:
             return 0
-        by = self._standard(size)
-        if self.reference.period:
-            self.notes.append(by.note(self.model))
-        book = self._book(min(window.content.window.start for window in stale), size)
-        done = 0
-        for chunk in chunks(self._counted(stale, size)):
-            found = verdicts(self.model, self.reference, by, [window for _, window in chunk], book)
-            for (window, counted), judged in zip(chunk, found, strict=True):
-                self._store(window, counted, size, judged)
-            done += len(chunk)
-            self.progress(f"{self.model.name} {size.text}: judged", done, len(stale))
         first = min(window.content.window.start for window in stale)
+        book, done = self._book(first, size), 0
+        for _, group in groupby(stale, key=lambda window: yardstick.period(window.content.window)):
+            for chunk in chunks(self._counted(group, size)):
+                reference, by = yardstick.of(chunk[0][1].window, size)
+                found = verdicts(self.model, reference, by, [window for _, window in chunk], book)
+                for (window, counted), judged in zip(chunk, found, strict=True):
+                    scope = self._scope(window, counted, size, reference, judged)
+                    written = metrics.operations(self.cluster.streams.metrics, scope, judged.verdicts)
+                    kept = self._kept(window, size, yardstick.digest(counted.window))
+                    self.cluster.write([*written, *self.history.mark(kept)])
+                    self.statuses.update(verdict.status.value for verdict in judged.verdicts)
+                done += len(chunk)
+                self.progress(f"{self.model.name} {size.text}: judged", done, len(stale))
+        if reference.period:
+            self.notes.append(by.note(self.model))
         start = size.before(first, by.rule.of + by.rule.clear)
         self.alarms += alarms.update(self.cluster, alarms.Scope(self.model.name, size.text, first), start, by.rule)
         return done
 
-    def _standard(self, size: WindowSize) -> Standard:
-        if size == self.model.window:
-            return self._base
-        return larger(self.model, self.reference, self._base, size, self._quiet_windows(size))
-
-    @cached_property
-    def _base(self) -> Standard:
-        return standard(self.model, self.reference, self._quiet_windows(self.model.window))
-
-    def _quiet_windows(self, size: WindowSize) -> Iterator[Counted]:
-        period = self.reference.period
-        if period is None:
-            return
-        for window in self.history.windows(size.text, period, self.binning):
-            if window.window.end <= period.end:
-                yield window
-
-    def _counted(self, stale: Sequence[Stale], size: WindowSize) -> Iterator[tuple[Stale, Counted]]:
+    def _counted(self, stale: Iterable[Stale], size: WindowSize) -> Iterator[tuple[Stale, Counted]]:
         for window in stale:
             content = window.content
             profiles = dict(self.history.profiles(content.version, size.text, content.window, self.binning))
@@ -220,14 +212,16 @@ class _Analysis:
         hits = self.cluster.search(self.cluster.streams.metrics, body)["hits"]["hits"]
         return Book.of(hit["_source"] for hit in hits)
 
-    def _store(self, stale: Stale, counted: Counted, size: WindowSize, judged: Judged) -> None:
-        self.statuses.update(verdict.status.value for verdict in judged.verdicts)
-        scope = metrics.Scope(
+    def _scope(
+        self, stale: Stale, counted: Counted, size: WindowSize, reference: Reference, judged: Judged
+    ) -> metrics.Scope:
+        return metrics.Scope(
             model=self.model.name,
             version=counted.version,
             size=size.text,
             window=counted.window,
-            reference=self.reference.period,
+            reference=reference.period,
+            reference_kind=reference.kind,
             label_coverage={
                 segment: profile.labelled / profile.predictions
                 for segment, profile in counted.profiles.items()
@@ -236,5 +230,3 @@ class _Analysis:
             as_of=stale.content.as_of,
             grades=judged.grades,
         )
-        written = metrics.operations(self.cluster.streams.metrics, scope, judged.verdicts)
-        self.cluster.write([*written, *self.history.mark(self._kept(stale, size))])

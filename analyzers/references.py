@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from driftline.ingest import events
 
 from .measures import Task
+from .moving import Moving
 from .profiles.binning import SCORE_BINS, Binning, NumericBins
 from .profiles.choose import Fields, NoDataError, choose_binning, features_in, score_fields
 from .profiles.edges import coarsen
@@ -23,6 +23,8 @@ from .windows import Window, complete, iso
 if TYPE_CHECKING:
     from .cluster import Cluster
     from .monitors import Model
+    from .profiles.history import Segment
+    from .profiles.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class Reference:
         profiles: Its profile per segment, None for all predictions; empty as long as there is none.
         content: Changes whenever the reference does.
         notes: What the user should know of it, a sentence each.
+        moving: How it moves, None for a fixed one.
+        seasons: Of a seasonal one, the profiles of each season.
+        seconds: Of a seasonal one, how much time those are of.
     """
 
     counting: Counting
@@ -42,26 +47,43 @@ class Reference:
     profiles: Segmented
     content: str
     notes: tuple[str, ...] = ()
+    moving: Moving | None = None
+    seasons: Mapping[int, Segmented] = field(default_factory=dict)
+    seconds: Mapping[int, float] = field(default_factory=dict)
 
-    def judging(self, model: Model) -> str:
-        """A digest of all that verdicts depend on beside the window's own data."""
-        parts = f"{model.judging}/{self.content}/{self.counting.binning.version}"
-        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+    @property
+    def kind(self) -> str:
+        """As in monitors.yml."""
+        return self.moving.kind if self.moving else "fixed"
+
+    def of(self, window: Window) -> tuple[Segmented, float]:
+        """What a window is compared with, per segment, and of how many seconds that is; nothing without a period."""
+        if self.period is None:
+            return {}, 0.0
+        # A window longer than a season holds several, and is compared with all of them.
+        if self.moving is None or self.moving.season is None or window.seconds > self.moving.longest:
+            return self.profiles, self.period.seconds
+        season = self.moving.cell(window.start)
+        return self.seasons.get(season, {}), self.seconds.get(season, 0.0)
 
 
 def resolve(cluster: Cluster, history: History, model: Model, now: datetime) -> Reference:
     """The model's reference as the data has it now; bins once chosen stay.
 
+    One that moves has no period yet: `moved` gives it one.
+
     Raises:
         NoDataError: The reference period is over and holds no predictions.
     """
+    if isinstance(model.reference, Moving):
+        return _of_moving(cluster, history, model, model.reference, now)
     period = model.reference
     if period is not None and not complete(period, model.lateness, now):
         note = f"the reference period ends on {iso(period.end)}: until then windows are measured and not compared"
         return _without(_provisional(model), (note,), model)
     query = predictions_of(model, period)
     try:
-        binning, notes = _binning(cluster, history, model, query)
+        binning, notes = _binning(cluster, history, model, period)
     except NoDataError:
         if period is not None:
             raise
@@ -75,6 +97,46 @@ def resolve(cluster: Cluster, history: History, model: Model, now: datetime) -> 
         kept = history.count(query, counting, model.segments, expected={})
         history.keep_reference(period, counting, kept, content.digest)
     return Reference(counting, period, kept, content.digest, notes)
+
+
+def _of_moving(cluster: Cluster, history: History, model: Model, moving: Moving, now: datetime) -> Reference:
+    """The bins of a reference that moves: those of the first whole length of it that there is."""
+    first = cluster.first(predictions_of(model, None))
+    if first is None:
+        return _without(_provisional(model), (), model)
+    start = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    period = Window(start, start + moving.length)
+    if not complete(period, model.lateness, now):
+        note = f"there is a reference from {iso(period.end)} on: until then windows are measured and not compared"
+        return _without(_provisional(model), (note,), model)
+    binning, notes = _binning(cluster, history, model, period)
+    return replace(_without(binning, notes, model), moving=moving)
+
+
+def moved(history: History, model: Model, frame: Reference, period: Window) -> Reference:
+    """The reference of a period, as the sum of its stored windows.
+
+    Args:
+        history: The stored windows.
+        model: The model.
+        frame: What `resolve` gave for a reference that moves.
+        period: Where it has moved to.
+    """
+    moving = frame.moving
+    assert moving is not None
+    whole: dict[Segment, Profile] = {}
+    seasons: dict[int, dict[Segment, Profile]] = {}
+    seconds: dict[int, float] = {}
+    last: datetime | None = None
+    for counted in history.windows(model.window.text, period, frame.counting.binning):
+        season = moving.cell(counted.window.start)
+        if counted.window.start != last:  # several versions may share a window
+            seconds[season] = seconds.get(season, 0.0) + counted.window.seconds
+        last = counted.window.start
+        for total in (whole, seasons.setdefault(season, {})):
+            for segment, profile in counted.profiles.items():
+                total[segment] = total[segment] + profile if segment in total else profile
+    return replace(frame, period=period, profiles=whole, seasons=seasons, seconds=seconds)
 
 
 def predictions_of(model: Model, period: Window | None, version: str | None = None) -> dict[str, Any]:
@@ -99,14 +161,17 @@ def _provisional(model: Model) -> Binning:
 
 
 def _binning(
-    cluster: Cluster, history: History, model: Model, query: Mapping[str, Any]
+    cluster: Cluster, history: History, model: Model, period: Window | None
 ) -> tuple[Binning, tuple[str, ...]]:
     fields, notes = _fields(cluster, model)
     key = repr((model.task, model.positive_class, model.features))
-    kept = history.binning(model.reference, key)
+    # Bins once chosen stay, also when older predictions come in and the first whole length is another.
+    moves = isinstance(model.reference, Moving)
+    key, kept_for = (f"{key}/{model.reference}", None) if moves else (key, period)
+    kept = history.binning(kept_for, key)
     if kept is None:
-        kept = choose_binning(cluster.count_predictions, model, query, fields)
-        history.keep_binning(model.reference, key, kept)
+        kept = choose_binning(cluster.count_predictions, model, predictions_of(model, period), fields)
+        history.keep_binning(kept_for, key, kept)
     return kept, notes
 
 
@@ -134,4 +199,4 @@ def _fields(cluster: Cluster, model: Model) -> tuple[Fields, tuple[str, ...]]:
     return chosen, tuple(notes)
 
 
-__all__ = ["Kept", "NoDataError", "Reference", "predictions_of", "resolve"]
+__all__ = ["Kept", "NoDataError", "Reference", "moved", "predictions_of", "resolve"]

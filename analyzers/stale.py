@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -48,16 +48,21 @@ def with_gaps(contents: Iterable[Content], size: WindowSize) -> Iterator[Content
 
 
 def stale_windows(
-    contents: Iterable[Content], known: Known, lateness: timedelta, now: datetime, binning: str, judging: str
+    contents: Iterable[Content],
+    known: Known,
+    lateness: timedelta,
+    now: datetime,
+    binning: str,
+    judging: Callable[[Window], str],
 ) -> list[Stale]:
-    """The complete windows that differ from what is stored."""
+    """The complete windows that differ from what is stored, or were judged by something else than `judging` tells."""
     found = []
     for content in contents:
         if not complete(content.window, lateness, now):
             continue
         kept = known.get((content.version, content.window.start))
         counted = kept is not None and (kept.content, kept.binning) == (content.digest, binning)
-        if not (counted and kept is not None and kept.judged == judging):
+        if not (counted and kept is not None and kept.judged == judging(content.window)):
             found.append(Stale(content, counted))
     return found
 

@@ -16,6 +16,7 @@ from .grades import Book, Grade, Graded
 from .judge import judge, passes
 from .measures import Estimates, Measurement, ModelView, Threshold, by_name
 from .measures.compute import measure_windows
+from .profiles.profile import Profile
 from .quiet import FEWEST, Key, Quiet, Statistics, learn
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from .measures import Verdict
     from .monitors import Model
     from .profiles.history import Counted, Segment
-    from .profiles.profile import Profile
     from .references import Reference
     from .windows import WindowSize
 
@@ -154,17 +154,18 @@ def _beyond(threshold: Threshold | None, estimates: Estimates) -> BoolArray:
 
 
 def _quiet_estimates(model: Model, reference: Reference, chunk: Sequence[Counted]) -> Iterator[tuple[Key, Estimates]]:
-    if reference.period is None or reference.period.seconds <= chunk[0].window.seconds:
-        return  # nothing is left of the reference without its only window
-    for segment, whole in reference.profiles.items():
-        empty = whole - whole
-        parts = [window.profiles.get(segment, empty) for window in chunk]
-        views = [_view(model, part, window.window.seconds) for part, window in zip(parts, chunk, strict=True)]
-        others = [
-            _view(model, whole - part, reference.period.seconds - window.window.seconds)
-            for part, window in zip(parts, chunk, strict=True)
-        ]
-        for measure, feature, estimates in measure_windows(views, others, reference.counting.binning, model.measures):
+    compared = [reference.of(window.window) for window in chunk]
+    if any(seconds <= window.window.seconds for window, (_, seconds) in zip(chunk, compared, strict=True)):
+        return  # nothing is left of a reference without its only window
+    binning = reference.counting.binning
+    for segment in dict.fromkeys(segment for whole, _ in compared for segment in whole):
+        views, others = [], []
+        for window, (whole, seconds) in zip(chunk, compared, strict=True):
+            part = window.profiles.get(segment) or Profile.empty(binning)
+            rest = whole[segment] - part if segment in whole else Profile.empty(binning)
+            views.append(_view(model, part, window.window.seconds))
+            others.append(_view(model, rest, seconds - window.window.seconds))
+        for measure, feature, estimates in measure_windows(views, others, binning, model.measures):
             yield (measure, feature, segment), estimates
 
 
@@ -190,14 +191,23 @@ def verdicts(model: Model, reference: Reference, by: Standard, chunk: Sequence[C
 
 def _measured(model: Model, reference: Reference, chunk: Sequence[Counted]) -> list[list[Measurement]]:
     found: list[list[Measurement]] = [[] for _ in chunk]
+    binning = reference.counting.binning
     for segment in dict.fromkeys(segment for window in chunk for segment in window.profiles):
-        at = [position for position, window in enumerate(chunk) if segment in window.profiles]
-        windows = [chunk[position] for position in at]
-        views = [_view(model, window.profiles[segment], window.window.seconds) for window in windows]
-        before = _reference_view(model, reference, segment)
-        for measure, feature, estimates in measure_windows(views, before, reference.counting.binning, model.measures):
-            for position, estimate in zip(at, estimates.rows(), strict=True):
-                found[position].append(Measurement(measure, estimate, feature, segment))
+        # Those with something to compare with, and those without, apart.
+        for known in (True, False):
+            at = [
+                position
+                for position, window in enumerate(chunk)
+                if segment in window.profiles and (segment in reference.of(window.window)[0]) is known
+            ]
+            if not at:
+                continue
+            windows = [chunk[position] for position in at]
+            views = [_view(model, window.profiles[segment], window.window.seconds) for window in windows]
+            before = [_reference_view(model, reference, window, segment) for window in windows] if known else None
+            for measure, feature, estimates in measure_windows(views, before, binning, model.measures):
+                for position, estimate in zip(at, estimates.rows(), strict=True):
+                    found[position].append(Measurement(measure, estimate, feature, segment))
     return found
 
 
@@ -205,7 +215,6 @@ def _view(model: Model, profile: Profile, seconds: float) -> ModelView:
     return ModelView(profile, model.task, model.positive_class, seconds)
 
 
-def _reference_view(model: Model, reference: Reference, segment: Segment) -> list[ModelView] | None:
-    if reference.period is None or segment not in reference.profiles:
-        return None
-    return [_view(model, reference.profiles[segment], reference.period.seconds)]
+def _reference_view(model: Model, reference: Reference, window: Counted, segment: Segment) -> ModelView:
+    whole, seconds = reference.of(window.window)
+    return _view(model, whole[segment], seconds)

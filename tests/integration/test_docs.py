@@ -22,7 +22,10 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 # These start and stop a server or fetch packages; tests of their own run them.
 ELSEWHERE = ("driftline up", "driftline down", "pip install", "make ")
-AFTER_THE_TOUR = [ROOT / "docs" / "how-to" / name for name in ("keep-false-alarms-few.md", "estimate-performance.md")]
+AFTER_THE_TOUR = [
+    ROOT / "docs" / "how-to" / name
+    for name in ("choose-a-reference.md", "keep-false-alarms-few.md", "estimate-performance.md")
+]
 
 
 @pytest.mark.usefixtures("client")
