@@ -31,12 +31,12 @@ class Figure:
     @classmethod
     def at_least(cls, figure: str, value: float, goal: float) -> Figure:
         """A figure that is good when it is large."""
-        return cls(figure, round(value, 4), f">= {goal:g}", value >= goal)
+        return cls(figure, round(float(value), 4), f">= {goal:g}", bool(value >= goal))
 
     @classmethod
     def at_most(cls, figure: str, value: float, goal: float) -> Figure:
         """A figure that is good when it is small."""
-        return cls(figure, round(value, 4), f"<= {goal:g}", value <= goal)
+        return cls(figure, round(float(value), 4), f"<= {goal:g}", bool(value <= goal))
 
 
 def publish(name: str, figures: list[Figure]) -> int:

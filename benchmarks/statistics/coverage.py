@@ -142,4 +142,9 @@ def _figure(name: str, n: int, hits: Sequence[bool]) -> Figure:
     # Of a thousand draws, however many there were: more would make any approximation fail.
     margin = 2 * math.sqrt(0.95 * 0.05 / DRAWS)
     goal = f"0.95 +- {margin:.3f}"
-    return Figure(f"interval of {name}, n = {n:,}: holds the truth", round(share, 4), goal, abs(share - 0.95) <= margin)
+    return Figure(
+        f"interval of {name}, n = {n:,}: holds the truth",
+        round(float(share), 4),
+        goal,
+        bool(abs(share - 0.95) <= margin),
+    )
