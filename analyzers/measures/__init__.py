@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from driftline.ingest.events import Task
 
-from . import classification, drift, estimation, quality, regression, service
+from . import calibration, classification, drift, estimation, quality, regression, service
 from .measure import (
     Against,
     Compare,
@@ -28,6 +28,7 @@ from .measure import (
 MEASURES: tuple[Measure, ...] = (
     *classification.MEASURES,
     *regression.MEASURES,
+    *calibration.MEASURES,
     *estimation.MEASURES,
     *drift.MEASURES,
     *quality.MEASURES,

@@ -74,7 +74,7 @@ def _applies(subject: Subject, distribution: Distribution) -> bool:
 
 def _possible(measure: Measure, profile: Profile, binning: Binning) -> bool:
     """Whether the model gives what the measure needs at all: scores, for one, may never be logged."""
-    if measure.family == "estimation" or measure.name in ("roc_auc", "average_precision"):
+    if measure.family in ("calibration", "estimation") or measure.name in ("roc_auc", "average_precision"):
         return bool(binning.scores)
     if measure.name.startswith("latency"):
         return bool(profile.duration.sum()) or not profile.predictions
