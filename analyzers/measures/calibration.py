@@ -53,7 +53,8 @@ def reliability(counts: ScoreCounts) -> Reliability:
     filled = labelled > 0
     mean = sums[filled] / labelled[filled]
     group = np.clip((GROUPS * mean).astype(np.int64), 0, GROUPS - 1)
-    count, score, hits = (np.bincount(group, part[filled], GROUPS) for part in (labelled, sums, positives))
+    parts = (labelled, sums, positives)
+    count, score, hits = (np.bincount(group, part[filled], GROUPS).astype(np.float64) for part in parts)
     some = count > 0
     return Reliability(count[some], score[some] / count[some], hits[some] / count[some])
 
