@@ -19,6 +19,7 @@ from ..arrays import FloatArray
 from ..profiles.profile import THIS_CLASS, UNKNOWN, ScoreCounts
 from . import classification, sampling
 from .measure import Compare, Direction, Estimate, Estimates, Measure, ModelView, Scatter, Subject
+from .sides import combine, moments_of
 
 GROUPS = 10
 ECE = "https://doi.org/10.1609/aaai.v29i1.9602"
@@ -130,14 +131,14 @@ def _ece(view: ModelView, reference: ModelView | None) -> Estimate:
 def _bias(view: ModelView, reference: ModelView | None) -> Estimate:
     def found(side: ModelView | None) -> tuple[float, float, int]:
         curve = _curve(side)
-        brier = classification.moments_of(side, "brier")[0]
+        brier = moments_of(side, "brier")[0]
         if curve is None:
             return math.nan, math.nan, 0
         bias = float((curve.count * (curve.score - curve.observed)).sum()) / curve.size
         spread = max(0.0, brier - bias**2) if math.isfinite(brier) else math.nan
         return bias, math.sqrt(spread / max(curve.size - 1, 1.0)), int(curve.size)
 
-    return classification.combine(found(view), found(reference))
+    return combine(found(view), found(reference))
 
 
 def _part(position: int, view: ModelView, reference: ModelView | None) -> Estimate:

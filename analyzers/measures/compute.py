@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from driftline.ingest.events import Task
-
 from ..profiles.binning import Binning
 from ..profiles.profile import Profile
 from .distributions import distributions
-from .measure import Distribution, Estimates, Measure, Measurement, ModelView, Subject
+from .measure import Distribution, Estimates, Measure, ModelView, Subject
 
 
 def measure_windows(
@@ -47,16 +45,6 @@ def measure_windows(
                 yield measure.name, name, _found(measure, distribution, before.get(name))
 
 
-def measure_all(
-    current: ModelView, reference: ModelView | None, binning: Binning, measures: Sequence[Measure]
-) -> Iterator[Measurement]:
-    """Everything that the measures find in one window; the arguments are those of `measure_windows`."""
-    references = None if reference is None else [reference]
-    for measure, feature, estimates in measure_windows([current], references, binning, measures):
-        (estimate,) = estimates.rows()
-        yield Measurement(measure, estimate, feature)
-
-
 def _found(measure: Measure, current: Distribution, reference: Distribution | None) -> Estimates:
     # An empty side makes shares of nothing, which come out as not defined.
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -79,6 +67,3 @@ def _possible(measure: Measure, profile: Profile, binning: Binning) -> bool:
     if measure.name.startswith("latency"):
         return bool(profile.duration.sum()) or not profile.predictions
     return True
-
-
-__all__ = ["ModelView", "Task", "measure_all", "measure_windows"]

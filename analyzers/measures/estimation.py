@@ -31,6 +31,7 @@ from ..arrays import FloatArray, IntArray
 from ..profiles.profile import ScoreCounts
 from . import classification, intervals
 from .measure import Compare, Direction, Estimate, Measure, ModelFunction, ModelView, Subject
+from .sides import combine
 
 SOURCE = "https://doi.org/10.1613/jair.1.16709"
 LEAST = 30
@@ -194,7 +195,7 @@ def _estimate(
         return Estimate(None, **sizes)
     value, error = compute(every)
     spread = _error(before)
-    return classification.combine((value, error, size), (before.value, spread, before.sample_size), low=0.0, high=1.0)
+    return combine((value, error, size), (before.value, spread, before.sample_size), low=0.0, high=1.0)
 
 
 def _error(estimate: Estimate) -> float:

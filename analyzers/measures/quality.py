@@ -10,8 +10,8 @@ from scipy import special
 
 from ..arrays import FloatArray
 from . import intervals
-from .classification import share_estimates
 from .measure import Compare, Direction, Distribution, Estimates, Measure, Scatter, Subject
+from .sides import share_estimates
 
 SOURCE = "https://research.google/pubs/data-validation-for-machine-learning/"
 

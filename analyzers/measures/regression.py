@@ -12,8 +12,8 @@ from driftline.ingest.events import Task
 
 from ..profiles.profile import Moments
 from . import intervals
-from .classification import combine, moments_of
 from .measure import Compare, Direction, Estimate, Measure, ModelView, Subject
+from .sides import combine, moments_of
 
 SOURCE = "https://scikit-learn.org/stable/modules/model_evaluation.html#regression-metrics"
 

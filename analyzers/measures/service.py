@@ -11,8 +11,8 @@ from scipy import stats
 from ..arrays import FloatArray, IntArray
 from ..profiles.binning import DELAY_EDGES, DURATION_EDGES, DURATION_GROWTH
 from . import intervals
-from .classification import shares
 from .measure import Compare, Direction, Estimate, Measure, ModelView, Subject
+from .sides import shares
 
 DDSKETCH = "https://arxiv.org/abs/1908.10693"
 SRE = "https://sre.google/sre-book/monitoring-distributed-systems/"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from synthetic import rows, sample
 
 from driftline.analyzers.judge import default_threshold, judge
-from driftline.analyzers.measures import MEASURES, ModelView, Status, Subject, Task, by_name, table
-from driftline.analyzers.measures.compute import measure_all
+from driftline.analyzers.measures import MEASURES, Measurement, ModelView, Status, Subject, Task, by_name, table
+from driftline.analyzers.measures.compute import measure_windows
 from driftline.analyzers.profiles.profile import Profile
 from driftline.analyzers.profiles.raw import Rows, binning_of, profile_of
 
@@ -33,7 +33,13 @@ def view(task: Task, profile: Profile) -> ModelView:
 def measure(task: Task, profile: Profile, *, reference: bool = True) -> list:
     """All measures of a task on a profile."""
     before = view(task, REFERENCES[task]) if reference else None
-    return list(measure_all(view(task, profile), before, BINNINGS[task], MEASURES))
+    return measurements_of(view(task, profile), before, BINNINGS[task])
+
+
+def measurements_of(current, before, binning) -> list[Measurement]:
+    """What all measures find in one window."""
+    found = measure_windows([current], before and [before], binning, MEASURES)
+    return [Measurement(name, estimate, feature) for name, feature, rows in found for estimate in rows.rows()]
 
 
 def sound(measurements: list) -> None:
@@ -156,6 +162,6 @@ def test_measures_of_nothing_but_labels():
     part = Rows(predicted=found.label, actual=found.actual)
     binning = binning_of(part)
     profile = profile_of(part, binning)
-    names = {m.measure for m in measure_all(view(Task.BINARY, profile), None, binning, MEASURES) if m.estimate.value}
+    names = {m.measure for m in measurements_of(view(Task.BINARY, profile), None, binning) if m.estimate.value}
     assert {"accuracy", "recall"} <= names
     assert "roc_auc" not in names
