@@ -44,6 +44,7 @@ fmt: $(BIN)/.installed ## Format the code
 
 docs: $(BIN)/.installed ## Write the reference pages that are made from the code
 	$(BIN)/python -c "from driftline.analyzers.measures.table import markdown; print(markdown(), end='')" > docs/reference/measures.md
+	$(BIN)/python -m benchmarks.page > docs/reference/evidence.md
 
 bench-%: $(BIN)/.installed ## Run one benchmark, such as bench-analyze
 	@$(BIN)/python -m benchmarks.$*.run

@@ -57,8 +57,9 @@ def update(cluster: Cluster, scope: Scope, start: datetime, rule: Rule) -> int:
     if not concerned:
         return 0
     names = {"terms": {"metric.name": sorted({name for _, name, *_ in concerned})}}
+    features = _of({feature for _, _, feature, *_ in concerned})
     past: dict[Series, list[_Window]] = {}
-    for hit in cluster.metrics(_with(query, names), FIELDS):
+    for hit in cluster.metrics(_with(query, names, features), FIELDS):
         if (series := _series(hit)) in concerned:
             past.setdefault(series, []).append(_window(hit))
     began, operations = 0, []
@@ -93,6 +94,12 @@ def _query(scope: Scope, start: datetime) -> list[dict[str, Any]]:
 
 def _with(filters: Sequence[dict[str, Any]], *more: dict[str, Any]) -> dict[str, Any]:
     return {"bool": {"filter": [*filters, *more]}}
+
+
+def _of(features: set[str | None]) -> dict[str, Any]:
+    named: list[dict[str, Any]] = [{"terms": {"feature.name": sorted(name for name in features if name is not None)}}]
+    whole = [{"bool": {"must_not": {"exists": {"field": "feature.name"}}}}] if None in features else []
+    return {"bool": {"should": [*named, *whole]}}
 
 
 def _series(hit: Hit) -> Series:

@@ -138,6 +138,9 @@ class _Analysis:
         known = self.history.kept(self.model.window.text)
         complete = stale_windows(contents, known, self.model.lateness, self.now, self.binning.version, lambda _: "")
         pending = [window for window in complete if not window.counted]
+        stored = (known.get((window.content.version, window.content.window.start)) for window in pending)
+        if rebinned := sum(kept is not None and kept.binning != self.binning.version for kept in stored):
+            self.notes.append(f"the reference has other bins: {rebinned:,} windows were counted anew")
         for done, window in enumerate(pending, 1):
             self._keep(window, self.model.window, self._profiles(window))
             self.progress(f"{self.model.name} {self.model.window.text}: counted", done, len(pending))

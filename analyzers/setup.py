@@ -88,7 +88,22 @@ def install(client: Elasticsearch) -> Installed:
         except ApiError as error:
             msg = f"cannot install {asset.kind}/{asset.name}: {error.message} (HTTP {error.status_code})"
             raise SetupError(msg) from error
+    for asset in assets():
+        if asset.kind == "indices" and "data_stream" not in asset.body:
+            _add_fields(client, asset)
     return Installed(actions, lacking)
+
+
+def _add_fields(client: Elasticsearch, asset: Asset) -> None:
+    """Give indices that are there already the fields that their template has gained; data streams roll over."""
+    index = ",".join(asset.body["index_patterns"])
+    properties = asset.body["template"]["mappings"]["properties"]
+    try:
+        if client.indices.get(index=index, allow_no_indices=True):
+            client.indices.put_mapping(index=index, properties=properties)
+    except ApiError as error:
+        msg = f"cannot add the new fields of {asset.name} to {index}: {error.message} (HTTP {error.status_code})"
+        raise SetupError(msg) from error
 
 
 def _require_version(client: Elasticsearch) -> None:

@@ -69,7 +69,7 @@ class Quadratic:
         centre = np.maximum(0.0, raw - added)
         by_p, by_q = self.slopes(*sides)
         # The slopes are those of what was counted, noise included, and hence too steep; by how much was simulated.
-        rest = np.cbrt(np.minimum(1.0, centre / np.maximum(raw, 1e-300)))
+        rest = np.minimum(1.0, centre / np.maximum(raw, 1e-300)) ** 0.25
         variance = rest * (linear(p, by_p, n) + linear(q, by_q, m)) + 2 * freedom * unit**2
         half = student(n) * np.sqrt(variance)
         return np.maximum(0.0, centre - half), centre + half
@@ -156,7 +156,7 @@ def around_distance(
         n: Size of the window.
     """
     centre = np.sqrt(np.maximum(0.0, value**2 - expected**2))
-    noise = np.sqrt(np.minimum(1.0, expected / np.maximum(value, 1e-300)))
+    noise = np.minimum(1.0, expected / np.maximum(value, 1e-300))
     half = student(n) * np.hypot(error, deviation * noise)
     return np.maximum(0.0, centre - half), np.maximum(value, centre + half)
 

@@ -120,3 +120,14 @@ def test_another_reference_judges_anew_without_counting(ship, analyze, cluster, 
     # The window itself, on the fifteenth day, and all windows of the seven days after that.
     assert late.analysed == 1 + 7 * 4
     assert len([body for body in counted if "labelled" in body["aggs"]]) == 1
+
+
+def test_other_bins_are_said_and_counted_anew(ship, analyze, streams):
+    """Another fixed period brings its own bins: what was stored is of no use, and that is told."""
+    ship(events(streams.namespace))
+    fixed = "{{start: {}, end: {}}}"
+    week = timedelta(days=7)
+    (first,) = analyze(MONITORS.format(reference=fixed.format(iso(EPOCH), iso(EPOCH + week))))
+    (second,) = analyze(MONITORS.format(reference=fixed.format(iso(EPOCH + week), iso(EPOCH + 2 * week))))
+    assert not [note for note in first.notes if "other bins" in note]
+    assert f"the reference has other bins: {DAYS * 4} windows were counted anew" in second.notes

@@ -28,6 +28,20 @@ def test_an_asset_that_differs_is_updated(client):
     assert set(actions.values()) == {Action.UNCHANGED}
 
 
+def test_an_index_that_is_there_gets_the_fields_that_were_added_since(client, streams):
+    """A monitoring index made by an older version can be searched by what newer ones write."""
+    old = {"dynamic": False, "properties": {"metric": {"properties": {"name": {"type": "keyword"}}}}}
+    template = client.indices.get_index_template(name="driftline-metrics")["index_templates"][0]["index_template"]
+    client.indices.delete_index_template(name="driftline-metrics")
+    try:
+        client.indices.create(index=streams.metrics, mappings=old)
+    finally:
+        client.indices.put_index_template(name="driftline-metrics", body=template)
+    setup.install(client)
+    found = client.indices.get_mapping(index=streams.metrics)[streams.metrics]["mappings"]
+    assert found["properties"]["metric"]["properties"]["alarm"]["type"] == "keyword"
+
+
 def test_what_the_cluster_lacks_is_said_with_what_follows(client, elasticsearch_url):
     """Each optional feature that is off is named once, in words and for machines."""
     lacking = setup.install(client).lacking
