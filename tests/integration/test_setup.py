@@ -31,12 +31,14 @@ def test_an_asset_that_differs_is_updated(client):
 def test_an_index_that_is_there_gets_the_fields_that_were_added_since(client, streams):
     """A monitoring index made by an older version can be searched by what newer ones write."""
     old = {"dynamic": False, "properties": {"metric": {"properties": {"name": {"type": "keyword"}}}}}
-    template = client.indices.get_index_template(name="driftline-metrics")["index_templates"][0]["index_template"]
-    client.indices.delete_index_template(name="driftline-metrics")
+    older = f"older-{streams.namespace}"
+    client.indices.put_index_template(
+        name=older, index_patterns=[streams.metrics], priority=900, template={"mappings": old}
+    )
     try:
-        client.indices.create(index=streams.metrics, mappings=old)
+        client.indices.create(index=streams.metrics)
     finally:
-        client.indices.put_index_template(name="driftline-metrics", body=template)
+        client.indices.delete_index_template(name=older)
     setup.install(client)
     found = client.indices.get_mapping(index=streams.metrics)[streams.metrics]["mappings"]
     assert found["properties"]["metric"]["properties"]["alarm"]["type"] == "keyword"
