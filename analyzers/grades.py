@@ -24,8 +24,8 @@ LAST = 30
 """Windows that are looked back on."""
 FEWEST = 5
 """Windows from which on there is a grade."""
-COVERAGE = 0.8
-"""Share of the predictions whose outcome must be known for a window to count."""
+MATURITY = 0.8
+"""Share of the outcomes that will come which must be known for a window to count."""
 HELD = 0.8
 """Share of the windows whose realised value must lie in the stated 95 % interval."""
 
@@ -38,7 +38,7 @@ def asked_for(model: str, size: str, before: datetime) -> dict[str, Any]:
         {"term": {"window.size": size}},
         {"terms": {"metric.name": names}},
         {"range": {"window.start": {"lt": iso(before)}}},
-        {"range": {"metric.label_coverage": {"gte": COVERAGE}}},
+        {"range": {"metric.label_maturity": {"gte": MATURITY}}},
     ]
     return {
         "size": LAST * len(names),
@@ -107,14 +107,14 @@ class Book:
 
     pairs: dict[str, deque[Pair]] = field(default_factory=dict)
 
-    def add(self, measurements: Iterable[Measurement], coverage: float) -> None:
+    def add(self, measurements: Iterable[Measurement], maturity: float) -> None:
         """Add a window, if enough of its outcomes are known.
 
         Args:
             measurements: What was measured in it.
-            coverage: Share of its predictions whose outcome is known.
+            maturity: Share of its outcomes that will come which are known.
         """
-        if coverage >= COVERAGE:
+        if maturity >= MATURITY:
             self._add({found.measure: found.estimate for found in measurements if found.segment is None})
 
     def _add(self, whole: Mapping[str, Estimate]) -> None:

@@ -10,7 +10,8 @@ among those that fire is at most alpha (Benjamini & Hochberg 1995, https://doi.o
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from scipy import stats
 
@@ -30,6 +31,7 @@ from .measures import (
 )
 from .quiet import Quiet, Statistics
 
+_NOTHING: Mapping[str, Reason] = MappingProxyType({})
 LOWER, LESS_SURE = 0.8, 10.0
 """A window is calm when its effect is below this part of the floor, or its q-value above so many times the level."""
 
@@ -44,7 +46,7 @@ def judge(
     thresholds: Thresholds,
     alpha: float,
     quiet: Quiet | None = None,
-    ungraded: Collection[str] = (),
+    withheld: Mapping[str, Reason] = _NOTHING,
 ) -> list[Verdict]:
     """The verdict on each measurement of one window, in their order.
 
@@ -53,9 +55,9 @@ def judge(
         thresholds: Per measure name; a measure that is not in it is recorded and not judged.
         alpha: False discovery rate of the window's tests.
         quiet: What quiet windows look like; without it rows count as independent draws.
-        ungraded: Estimates of performance that are told and not judged, since they have not proved good.
+        withheld: Measures that are told and not judged, and why.
     """
-    judged = {name: threshold for name, threshold in thresholds.items() if name not in ungraded}
+    judged = {name: threshold for name, threshold in thresholds.items() if name not in withheld}
     keys = [(found.measure, found.feature, found.segment) for found in measurements]
     estimates = [found.estimate for found in measurements]
     compared = quiet.compare(keys, Statistics.of(estimates)) if quiet else [None] * len(keys)
@@ -67,8 +69,8 @@ def judge(
     adjusted = stats.false_discovery_control(list(p_values.values())).tolist() if p_values else []
     q_values: dict[int, float] = dict(zip(p_values, adjusted, strict=True))
     return [
-        Verdict(found, Status.INSUFFICIENT, against=compared[index], reason=Reason.GRADE)
-        if found.measure in ungraded and found.measure in thresholds
+        Verdict(found, Status.INSUFFICIENT, against=compared[index], reason=withheld[found.measure])
+        if found.measure in withheld
         else _verdict(found, thresholds.get(found.measure), q_values.get(index), alpha, compared[index])
         for index, found in enumerate(measurements)
     ]

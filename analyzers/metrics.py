@@ -16,6 +16,7 @@ from .windows import Window, iso
 
 if TYPE_CHECKING:
     from .grades import Graded
+    from .maturity import Ripeness
     from .measures import Estimate
 
 RESTATE = """
@@ -27,6 +28,7 @@ boolean near(def a, def b) {
   }
   return a == b;
 }
+boolean bad(def status) { return status == 'warning' || status == 'critical'; }
 def after = params.document;
 if (ctx.op == 'create') {
   ctx._source.putAll(after);
@@ -39,6 +41,11 @@ boolean moved = !near(old.value, fresh.value);
 fresh.revision = old.revision + (moved ? 1 : 0);
 if (first == null) { fresh.remove('initial_value'); } else { fresh.initial_value = first; }
 if (old.containsKey('alarm')) { fresh.alarm = old.alarm; }
+if (old.containsKey('early_status')) { fresh.early_status = old.early_status; }
+else if (old.labels == 'early' && bad(old.status)) { fresh.early_status = old.status; }
+if (fresh.containsKey('early_status') && fresh.labels != 'early' && fresh.status != 'insufficient_data') {
+  fresh.early_verdict = bad(fresh.status) ? 'confirmed' : 'retracted';
+}
 boolean same = old.size() == fresh.size() && ctx._source.reference == after.reference;
 for (def key : fresh.keySet()) { same = same && near(old[key], fresh[key]); }
 if (same) {
@@ -49,8 +56,9 @@ if (same) {
 }
 """.strip()
 """Writes a metric once, and restates it when it is measured anew: the first value is kept, changes of the value are
-counted, and the same measurement again changes nothing. Numbers are the same up to the order in which Elasticsearch
-adds. One script does it, so that two analyzers cannot interleave."""
+counted, and the same measurement again changes nothing. What was found bad while labels were early is confirmed or
+retracted once they are there. Numbers are the same up to the order in which Elasticsearch adds. One script does it, so
+that two analyzers cannot interleave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,9 @@ class Scope:
         label_coverage: Share of the predictions whose outcome is known, per segment (None: all predictions).
         as_of: When the last of the data reached Elasticsearch, ISO 8601.
         grades: How good estimates of performance have been, per measure.
+        maturity: Share of the labels that will come which are there, None where that is not known.
+        ripeness: How far the labels are.
+        weighed: Whether labels were weighed by how many of their class still come.
     """
 
     model: str
@@ -78,6 +89,9 @@ class Scope:
     label_coverage: dict[tuple[str, str] | None, float]
     as_of: str
     grades: Mapping[str, Graded]
+    maturity: float | None
+    ripeness: Ripeness
+    weighed: bool
 
 
 def operations(index: str, scope: Scope, verdicts: Iterable[Verdict]) -> Iterator[bytes]:
@@ -120,6 +134,9 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         **_numbers(measurement.estimate),
         **_judged(verdict),
         "label_coverage": scope.label_coverage.get(measurement.segment),
+        "label_maturity": scope.maturity,
+        "labels": scope.ripeness.value if measure.needs_labels or measure.needs_all_labels else None,
+        "weighed": True if scope.weighed and measure.needs_labels else None,
         "as_of": scope.as_of,
         **_graded(scope.grades.get(measure.name)),
         "revision": 0,

@@ -15,12 +15,13 @@ from driftline.ingest.streams import Streams
 from .budget import Budget
 from .firing import Rule
 from .judge import default_threshold
+from .maturity import Early, Labels
 from .measures import MEASURES, Compare, Direction, Measure, Task, Threshold, by_name
 from .moving import Moving, Season
 from .settings import ConfigError, Node
 from .windows import Window, WindowSize
 
-JUDGING = 3
+JUDGING = 4
 """Counts how often the way of judging has changed, so that windows judged in an older way are judged again."""
 DEFAULT_BUDGET = "1 per month"
 FEATURE_KINDS = ("numeric", "categorical")
@@ -45,6 +46,7 @@ class Model:
         false_alarms: How many false alarms are allowed.
         alpha: False discovery rate of one window's tests; None: it follows from `false_alarms`.
         alarm: How many bad windows make an alarm.
+        labels: What verdicts that need labels wait for.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Model:
     false_alarms: Budget
     alpha: float | None
     alarm: Rule
+    labels: Labels
 
     @property
     def judging(self) -> str:
@@ -68,7 +71,7 @@ class Model:
         parts = (
             JUDGING,
             *(self.task, self.positive_class, self.reference, self.segments),
-            *(self.false_alarms, self.alpha, self.rollups, self.alarm),
+            *(self.false_alarms, self.alpha, self.rollups, self.alarm, self.labels),
         )
         measured = [(measure.name, self.thresholds.get(measure.name)) for measure in self.measures]
         return hashlib.sha256(repr((parts, measured)).encode()).hexdigest()[:16]
@@ -147,7 +150,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
 
 _KEYS = {
     "name", "task", "positive_class", "window", "rollups", "lateness", "reference",
-    "features", "segments", "measures", "false_alarms", "alpha", "alarm",
+    "features", "segments", "measures", "false_alarms", "alpha", "alarm", "labels",
 }  # fmt: skip
 
 
@@ -179,6 +182,7 @@ def _model(node: Node) -> Model:
         false_alarms=budget,
         alpha=alpha,
         alarm=_alarm(node.get("alarm")),
+        labels=_labels(node.get("labels"), task),
     )
 
 
@@ -205,6 +209,22 @@ def _alarm(node: Node | None) -> Rule:
         msg = f"{node.file}: {node.path}.fire: {error}"
         raise ConfigError(msg) from None
     return replace(rule, clear=clear.whole(low=1, high=100)) if clear else rule
+
+
+def _labels(node: Node | None, task: Task) -> Labels:
+    default = Labels()
+    if node is None:
+        return default
+    node.keys({"maturity", "delay", "early"})
+    maturity, delay, early = (node.get(key) for key in ("maturity", "delay", "early"))
+    told = Labels(
+        maturity=maturity.number(low=0.1, high=1) if maturity else default.maturity,
+        delay=delay.length() if delay else None,
+        early=Early(early.choice([way.value for way in Early])) if early else default.early,
+    )
+    if early and told.early is Early.WEIGH and task is not Task.BINARY:
+        early.refuse(f"{Early.WAIT}; labels are weighed by their class, which is told of binary models only")
+    return told
 
 
 def _rollup(node: Node, window: WindowSize) -> WindowSize:

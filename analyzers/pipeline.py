@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from . import alarms, doubles, grades, metrics, outcomes, references
 from .grades import Book
+from .maturity import Ripeness
 from .profiles.history import Counted, History, Kept, Segmented
 from .profiles.profile import Profile
 from .stale import Stale, rollup_contents, stale_windows, with_gaps
@@ -113,7 +114,7 @@ class _Analysis:
             self._count(self._contents(self.frame.period))
         self._count(found)
         self.cluster.refresh(self.cluster.streams.profiles)
-        yardstick = Yardstick(self.history, self.model, self.frame)
+        yardstick = Yardstick(self.history, self.model, self.frame, self.now)
         analysed = self._judge(self._stale(found, self.model.window, yardstick), self.model.window, yardstick)
         for size in self.model.rollups:
             contents = rollup_contents(self.history.kept(self.model.window.text), size, self.binning.version)
@@ -165,18 +166,21 @@ class _Analysis:
             self._keep(window, size, total)
 
     def _keep(self, stale: Stale, size: WindowSize, profiles: Segmented) -> None:
-        self.cluster.write([*self.history.keep(self._kept(stale, size, UNJUDGED), profiles)])
+        kept = self._kept(stale, size, profiles.get(None))
+        self.cluster.write([*self.history.keep(kept, profiles)])
 
-    def _kept(self, stale: Stale, size: WindowSize, judged: str) -> Kept:
+    def _kept(self, stale: Stale, size: WindowSize, whole: Profile | None) -> Kept:
         content = stale.content
         return Kept(
             version=content.version,
             size=size.text,
             window=content.window,
             content=content.digest,
-            judged=judged,
+            judged=UNJUDGED,
             binning=self.binning.version,
             as_of=content.as_of,
+            predictions=whole.predictions if whole else 0,
+            labelled=whole.labelled if whole else 0,
         )
 
     def _judge(self, stale: Sequence[Stale], size: WindowSize, yardstick: Yardstick) -> int:
@@ -184,21 +188,26 @@ class _Analysis:
         if not stale:
             return 0
         first = min(window.content.window.start for window in stale)
-        book, done = self._book(first, size), 0
+        book, done, waiting = self._book(first, size), 0, 0
         for _, group in groupby(stale, key=lambda window: yardstick.period(window.content.window)):
             for chunk in chunks(self._counted(group, size)):
                 reference, by = yardstick.of(chunk[0][1].window, size)
-                found = verdicts(self.model, reference, by, [window for _, window in chunk], book)
-                for (window, counted), judged in zip(chunk, found, strict=True):
-                    scope = self._scope(window, counted, size, reference, judged)
+                counted = [window for _, window in chunk]
+                found = verdicts(self.model, reference, by, counted, book, yardstick.maturity)
+                for (window, profiled), judged in zip(chunk, found, strict=True):
+                    scope = self._scope(window, profiled, size, reference, judged)
                     written = metrics.operations(self.cluster.streams.metrics, scope, judged.verdicts)
-                    kept = self._kept(window, size, yardstick.digest(counted.window))
-                    self.cluster.write([*written, *self.history.mark(kept)])
+                    kept = self._kept(window, size, profiled.profiles.get(None))
+                    marked = self.history.mark(replace(kept, judged=yardstick.digest(kept)))
+                    self.cluster.write([*written, *marked])
                     self.statuses.update(verdict.status.value for verdict in judged.verdicts)
+                waiting += sum(judged.ripeness is Ripeness.EARLY and not judged.weighed for judged in found)
                 done += len(chunk)
                 self.progress(f"{self.model.name} {size.text}: judged", done, len(stale))
         if reference.period:
             self.notes.append(by.note(self.model))
+        if waiting and yardstick.waits:
+            self.notes.append(f"windows of {size.text}: {waiting:,} wait for labels; {yardstick.maturity.note()}")
         start = size.before(first, by.rule.of + by.rule.clear)
         self.alarms += alarms.update(self.cluster, alarms.Scope(self.model.name, size.text, first), start, by.rule)
         return done
@@ -232,4 +241,7 @@ class _Analysis:
             },
             as_of=stale.content.as_of,
             grades=judged.grades,
+            maturity=judged.maturity,
+            ripeness=judged.ripeness,
+            weighed=judged.weighed,
         )

@@ -53,7 +53,7 @@ def stale_windows(
     lateness: timedelta,
     now: datetime,
     binning: str,
-    judging: Callable[[Window], str],
+    judging: Callable[[Kept], str],
 ) -> list[Stale]:
     """The complete windows that differ from what is stored, or were judged by something else than `judging` tells."""
     found = []
@@ -62,7 +62,7 @@ def stale_windows(
             continue
         kept = known.get((content.version, content.window.start))
         counted = kept is not None and (kept.content, kept.binning) == (content.digest, binning)
-        if not (counted and kept is not None and kept.judged == judging(content.window)):
+        if not (counted and kept is not None and kept.judged == judging(kept)):
             found.append(Stale(content, counted))
     return found
 

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from . import budget
+from . import budget, early
 from .arrays import BoolArray, FloatArray
 from .firing import Rule
 from .grades import Book, Grade, Graded
 from .judge import judge, passes
-from .measures import Estimates, Measurement, ModelView, Threshold, by_name
+from .maturity import Early, Maturity, Ripeness
+from .measures import Estimates, Measurement, ModelView, Reason, Threshold, by_name
 from .measures.compute import measure_windows
+from .profiles.history import Counted
 from .profiles.profile import Profile
 from .quiet import FEWEST, Key, Quiet, Statistics, learn
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from .budget import Chosen
     from .measures import Verdict
     from .monitors import Model
-    from .profiles.history import Counted, Segment
+    from .profiles.history import Segment
     from .references import Reference
     from .windows import WindowSize
 
@@ -66,10 +68,21 @@ class Standard:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A window, judged: its verdicts, and how good estimates of performance had been until then."""
+    """A window, judged.
+
+    Attributes:
+        verdicts: Its verdicts.
+        grades: How good estimates of performance had been until then, per measure.
+        ripeness: How far its labels are.
+        maturity: Share of its labels that will come which are there, None where that is not known.
+        weighed: Whether its labels were weighed by how many of their class still come.
+    """
 
     verdicts: Sequence[Verdict]
     grades: Mapping[str, Graded]
+    ripeness: Ripeness
+    maturity: float | None
+    weighed: bool
 
 
 def chunks(windows: Iterable[T]) -> Iterator[list[T]]:
@@ -169,7 +182,9 @@ def _quiet_estimates(model: Model, reference: Reference, chunk: Sequence[Counted
             yield (measure, feature, segment), estimates
 
 
-def verdicts(model: Model, reference: Reference, by: Standard, chunk: Sequence[Counted], book: Book) -> list[Judged]:
+def verdicts(
+    model: Model, reference: Reference, by: Standard, chunk: Sequence[Counted], book: Book, maturity: Maturity
+) -> list[Judged]:
     """The verdicts on some windows.
 
     Args:
@@ -178,15 +193,54 @@ def verdicts(model: Model, reference: Reference, by: Standard, chunk: Sequence[C
         by: What they are judged by.
         chunk: The windows, in order of time.
         book: How good estimates were in the windows before; these are added to it.
+        maturity: How far the labels of windows are.
     """
     judged = []
-    for window, found in zip(chunk, _measured(model, reference, chunk), strict=True):
+    weighed = [_weighed(model, window, maturity) for window in chunk]
+    seen = [other or window for window, other in zip(chunk, weighed, strict=True)]
+    for window, other, found in zip(chunk, weighed, _measured(model, reference, seen), strict=True):
         grades = book.grades(model.thresholds)
-        ungraded = [name for name, graded in grades.items() if graded.grade is not Grade.GOOD]
-        judged.append(Judged(judge(found, model.thresholds, by.level.alpha, by.quiet, ungraded), grades))
-        whole = window.profiles.get(None)
-        book.add(found, whole.labelled / whole.predictions if whole and whole.predictions else 0.0)
+        ripeness, share = _ripeness(window, maturity), _share(window, maturity)
+        withheld = {name: Reason.GRADE for name, graded in grades.items() if graded.grade is not Grade.GOOD}
+        withheld |= dict.fromkeys(_waiting(found, ripeness, weighed=other is not None), Reason.LABELS)
+        told = judge(found, model.thresholds, by.level.alpha, by.quiet, withheld)
+        judged.append(Judged(told, grades, ripeness, share, other is not None))
+        book.add(found, share or 0.0)
     return judged
+
+
+def _ripeness(window: Counted, maturity: Maturity) -> Ripeness:
+    whole = window.profiles.get(None)
+    return maturity.of(window.window, whole.predictions if whole else 0, whole.labelled if whole else 0)
+
+
+def _share(window: Counted, maturity: Maturity) -> float | None:
+    whole = window.profiles.get(None)
+    return maturity.share(whole.predictions, whole.labelled) if whole else None
+
+
+def _weighed(model: Model, window: Counted, maturity: Maturity) -> Counted | None:
+    """The window with its labels weighed, where they are early and how many of each class still come is known."""
+    if maturity.labels.early is not Early.WEIGH or _ripeness(window, maturity) is not Ripeness.EARLY:
+        return None
+    known = maturity.known(window.window)
+    if known is None or min(known) < early.LEAST or model.positive_class is None:
+        return None
+    profiles = {
+        segment: early.evened(profile, model.positive_class, known) for segment, profile in window.profiles.items()
+    }
+    return Counted(window.version, window.window, profiles)
+
+
+def _waiting(found: Sequence[Measurement], ripeness: Ripeness, *, weighed: bool) -> Iterator[str]:
+    """The measures on which there is no verdict yet, since labels that will come are missing."""
+    if ripeness is Ripeness.COMPLETE:
+        return
+    for measurement in found:
+        measure = by_name(measurement.measure)
+        waits = ripeness is Ripeness.EARLY and measure.needs_labels
+        if measure.needs_all_labels or (waits and (not weighed or measurement.estimate.value is None)):
+            yield measure.name
 
 
 def _measured(model: Model, reference: Reference, chunk: Sequence[Counted]) -> list[list[Measurement]]:

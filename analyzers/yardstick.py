@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from . import references
+from .maturity import Maturity
 from .verdicts import Standard, larger, standard
 from .windows import Window, iso
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .monitors import Model
-    from .profiles.history import Counted, History
+    from .profiles.history import Counted, History, Kept
     from .references import Reference
     from .windows import WindowSize
 
@@ -26,9 +27,10 @@ class Yardstick:
         history: The stored windows; those that references are made of must be there.
         model: The model.
         frame: Its reference, as `references.resolve` gave it.
+        now: When it is.
     """
 
-    def __init__(self, history: History, model: Model, frame: Reference) -> None:
+    def __init__(self, history: History, model: Model, frame: Reference, now: datetime) -> None:
         self._history = history
         self._model = model
         self._frame = frame
@@ -37,17 +39,21 @@ class Yardstick:
         self._contents: dict[Window, str] = {}
         self._reference: Reference = frame
         self._standards: dict[str, Standard] = {}
+        self.waits = any(measure.needs_labels or measure.needs_all_labels for measure in model.measures)
+        arrivals = history.arrivals(model.window.text, frame.counting.binning) if self.waits else ()
+        self.maturity = Maturity.learn(model.labels, arrivals, now)
 
-    def digest(self, window: Window) -> str:
+    def digest(self, window: Kept) -> str:
         """A digest of all that verdicts on a window depend on beside its own data."""
-        period, content = self.period(window), self._frame.content
+        period, content = self.period(window.window), self._frame.content
         if self._frame.moving and period is not None:
             if period not in self._contents:
                 inside = (kept for kept in self._kept if period.start <= kept.window.start < period.end)
                 text = "".join(f"{iso(kept.window.start)}/{kept.version}={kept.content};" for kept in inside)
                 self._contents[period] = hashlib.sha256(text.encode()).hexdigest()[:16]
             content = self._contents[period]
-        parts = f"{self._model.judging}/{content}/{self._frame.counting.binning.version}"
+        ripeness = self.maturity.of(window.window, window.predictions, window.labelled)
+        parts = f"{self._model.judging}/{content}/{self._frame.counting.binning.version}/{ripeness}"
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
     def period(self, window: Window) -> Window | None:

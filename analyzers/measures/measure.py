@@ -243,7 +243,8 @@ class Measure:
         family: The module it stands in.
         subject: What it is computed of.
         tasks: Tasks it is defined for.
-        needs_labels: Whether it waits for outcomes.
+        needs_labels: Whether its verdict waits for most of the outcomes that will come.
+        needs_all_labels: Whether it waits until no more are expected.
         needs_reference: Whether it has no value without a reference.
         unit: Unit of the value, "" for a plain number, "1" never: as in UCUM "%", "s", "ns", "1/s".
         direction: Which way is worse.
@@ -265,6 +266,7 @@ class Measure:
     source: str
     tasks: frozenset[Task] = frozenset(Task)
     needs_labels: bool = False
+    needs_all_labels: bool = False
     needs_reference: bool = False
     unit: str = ""
     direction: Direction = Direction.HIGHER
@@ -308,6 +310,7 @@ class Reason(StrEnum):
     SAMPLES = "samples"  # too few, or none that the measure is defined for
     REFERENCE = "reference"  # nothing to compare with, or too little
     GRADE = "grade"  # an estimate whose like has not been good of late, or not been checked
+    LABELS = "labels"  # too few of the labels that will come are there
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,7 @@ def _delay(share: float, *, default: bool) -> Measure:
         name=f"label_delay_p{percent}",
         title=f"Delay of labels, {percent}th percentile",
         unit="s",
-        needs_labels=True,
+        needs_all_labels=True,
         compare=Compare.RATIO,
         compute=partial(_quantile, "delay", DELAY_EDGES, share),
         warning=1.0,
@@ -188,6 +188,7 @@ MEASURES: tuple[Measure, ...] = (
     _service(
         name="label_coverage",
         title="Share of predictions with a known outcome",
+        needs_all_labels=True,
         direction=Direction.LOWER,
         compare=Compare.CHANGE,
         compute=_coverage,

@@ -23,6 +23,8 @@ SCORE_BINS = 512
 """Bins per score: the error of a binned ROC-AUC is at most half the ties it makes."""
 COARSE_BINS = 10
 """Bins that PSI, Jensen-Shannon and their kin compare: deciles of the reference."""
+FORMAT = 2
+"""Counts how often what profiles count has changed, so that windows counted in an older way are counted again."""
 MAX_CATEGORIES = 100
 """Categories counted by name; the rest are counted together as `other`."""
 
@@ -84,9 +86,14 @@ class Binning:
     value: NumericBins | None = None
 
     @property
+    def positive_class(self) -> str | None:
+        """The one class that is scored; None of a model that scores none or several."""
+        return next(iter(self.scores)) if len(self.scores) == 1 else None
+
+    @property
     def version(self) -> str:
         """A short digest of the content: profiles add only within one version."""
-        content = orjson.dumps(self.to_document(), option=orjson.OPT_SORT_KEYS)
+        content = orjson.dumps([FORMAT, self.to_document()], option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(content).hexdigest()[:16]
 
     def to_document(self) -> dict[str, Any]:

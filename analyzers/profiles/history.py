@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ..windows import Window, iso, parse_moment
+from .arrivals import FIELDS as ARRIVALS
+from .arrivals import Arrivals
 from .binning import Binning
 from .profile import Profile
 from .request import Counting, search_body, segment_body, segment_profiles
@@ -33,7 +35,7 @@ EXPECTED_VALUES = 10
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A window that was profiled: of what content, and judged how."""
+    """A window that was profiled: of what content, how many predictions, so many labelled, and judged how."""
 
     version: str
     size: str
@@ -42,6 +44,8 @@ class Kept:
     judged: str
     binning: str
     as_of: str
+    predictions: int
+    labelled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,16 @@ class History:
     def kept(self, size: str, period: Window | None = None) -> dict[tuple[str, datetime], Kept]:
         """The windows of one size that were profiled, by version and start."""
         fields = ["model.version", "window", "content", "judged", "binning.version", "as_of"]
+        fields += ["profile.predictions", "profile.labelled"]
         query = self._query("window", size=size, whole=True, period=period)
         found = (_kept(hit["_source"]) for hit in self.cluster.stored(query, fields))
         return {(kept.version, kept.window.start): kept for kept in found}
+
+    def arrivals(self, size: str, binning: Binning) -> Iterator[tuple[Window, Arrivals]]:
+        """How the labels of each window of one size came."""
+        query = self._query("window", size=size, whole=True, binning=binning.version)
+        for hit in self.cluster.stored(query, ["window", *ARRIVALS]):
+            yield _window(hit["_source"]), Arrivals.from_document(hit["_source"]["profile"])
 
     def count(
         self, query: Mapping[str, Any], counting: Counting, segments: Sequence[str], expected: Mapping[str, int]
@@ -221,6 +232,8 @@ def _kept(source: Mapping[str, Any]) -> Kept:
         judged=source["judged"],
         binning=source["binning"]["version"],
         as_of=source["as_of"],
+        predictions=source["profile"]["predictions"],
+        labelled=source["profile"]["labelled"],
     )
 
 

@@ -146,6 +146,7 @@ class Profile:
         evaluations: Moments of `evaluation.*` and, under "actual", of a regression's outcomes.
         duration: Predictions per bin of `DURATION_EDGES`, shape (len(DURATION_EDGES) + 1,).
         delay: Outcomes per bin of `DELAY_EDGES`, shape (len(DELAY_EDGES) + 1,).
+        positive_delay: Those of them that are of the one scored class; zeros where there is not exactly one.
     """
 
     binning: str
@@ -161,6 +162,7 @@ class Profile:
     evaluations: Mapping[str, Moments]
     duration: IntArray
     delay: IntArray
+    positive_delay: IntArray
 
     @classmethod
     def empty(cls, binning: Binning) -> Profile:
@@ -182,6 +184,7 @@ class Profile:
             evaluations={},
             duration=_zeros(len(DURATION_EDGES) + 1),
             delay=_zeros(len(DELAY_EDGES) + 1),
+            positive_delay=_zeros(len(DELAY_EDGES) + 1),
         )
 
     def __add__(self, other: Profile) -> Profile:
@@ -202,6 +205,7 @@ class Profile:
             evaluations=_merge(self.evaluations, other.evaluations),
             duration=self.duration + other.duration,
             delay=self.delay + other.delay,
+            positive_delay=self.positive_delay + other.positive_delay,
         )
 
     def __sub__(self, other: Profile) -> Profile:
@@ -226,6 +230,7 @@ class Profile:
             evaluations=_without(self.evaluations, other.evaluations),
             duration=self.duration - other.duration,
             delay=self.delay - other.delay,
+            positive_delay=self.positive_delay - other.positive_delay,
         )
 
 

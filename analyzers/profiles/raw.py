@@ -83,7 +83,14 @@ def profile_of(rows: Rows, binning: Binning) -> Profile:
         evaluations={name: _moments(values) for name, values in rows.evaluations.items()},
         duration=_histogram(rows.duration, DURATION_EDGES),
         delay=_histogram(rows.delay, DELAY_EDGES),
+        positive_delay=_histogram(_of_class(rows, binning.positive_class), DELAY_EDGES),
     )
+
+
+def _of_class(rows: Rows, name: str | None) -> FloatArray | None:
+    if rows.delay is None or name is None:
+        return None
+    return rows.delay[np.array([label == name for label in rows.actual], np.bool_)]
 
 
 def _present(values: FloatArray) -> FloatArray:

@@ -61,6 +61,9 @@ class Counting:
         yield "labelled", {"filter": {"exists": {"field": events.OUTCOME_TIMESTAMP}}}
         yield "duration", _ranges(events.EVENT_DURATION, _DURATION)
         yield "delay", _ranges(events.OUTCOME_DELAY, _DELAY)
+        if positive := binning.positive_class:
+            of_positives = {"filter": {"term": {events.OUTCOME_LABEL: positive}}}
+            yield "positive_delay", of_positives | {"aggs": {"delay": _ranges(events.OUTCOME_DELAY, _DELAY)}}
         for position, (name, bins) in enumerate(binning.numeric.items()):
             field = f"{events.FEATURES}.{name}"
             yield f"n{position}", _ranges(field, bins)
@@ -96,14 +99,14 @@ class Counting:
     def buckets(self) -> int:
         """The most buckets that the aggregations of one set of predictions make."""
         binning = self.binning
-        ranged = [_DURATION, _DELAY, *binning.numeric.values(), *([binning.value] if binning.value else [])]
+        ranged = [_DURATION, _DELAY, _DELAY, *binning.numeric.values(), *([binning.value] if binning.value else [])]
         classes = max(len(binning.classes), 2)
         return (
             sum(bins.size for bins in ranged)
             + sum(len(known) for known in binning.categorical.values())
             + sum(6 * (bins.size + 1) for bins in binning.scores.values())
             + (0 if binning.value else classes * (classes + 1))
-            + 2
+            + 3
         )
 
     def profile(self, answer: Mapping[str, Any], predictions: int) -> Profile:
@@ -135,6 +138,9 @@ class Counting:
             evaluations={name: _moments(answer[f"e_{name}"]) for name in self._evaluated()},
             duration=_counts(answer["duration"]),
             delay=_counts(answer["delay"]),
+            positive_delay=_counts(answer["positive_delay"]["delay"])
+            if binning.positive_class
+            else np.zeros(_DELAY.size, np.int64),
         )
 
 

@@ -45,6 +45,7 @@ def to_document(profile: Profile) -> dict[str, Any]:
         "evaluations": [{"name": name, **_moments(m)} for name, m in profile.evaluations.items()],
         "duration": _pack(profile.duration),
         "delay": _pack(profile.delay),
+        "positive_delay": _pack(profile.positive_delay),
     }
 
 
@@ -59,14 +60,14 @@ def from_document(document: Mapping[str, Any], binning: Binning) -> Profile:
         numeric={d["name"]: _numeric_from(d, shapes.numeric[d["name"]]) for d in document["numeric"]},
         categorical={
             d["name"]: CategoryCounts(
-                _unpack(d["counts"], shapes.categorical[d["name"]].counts), d["other"], d["missing"]
+                unpack(d["counts"], shapes.categorical[d["name"]].counts), d["other"], d["missing"]
             )
             for d in document["categorical"]
         },
         scores={
             d["name"]: ScoreCounts(
-                _unpack(d["counts"], shapes.scores[d["name"]].counts),
-                _unpack(d["sums"], shapes.scores[d["name"]].sums),
+                unpack(d["counts"], shapes.scores[d["name"]].counts),
+                unpack(d["sums"], shapes.scores[d["name"]].sums),
                 _moments_from(d["moments"]),
             )
             for d in document["scores"]
@@ -75,8 +76,9 @@ def from_document(document: Mapping[str, Any], binning: Binning) -> Profile:
         predicted={d["label"]: d["count"] for d in document["predicted"]},
         confusion={(d["predicted"], d["actual"]): d["count"] for d in document["confusion"]},
         evaluations={d["name"]: _moments_from(d) for d in document["evaluations"]},
-        duration=_unpack(document["duration"], shapes.duration),
-        delay=_unpack(document["delay"], shapes.delay),
+        duration=unpack(document["duration"], shapes.duration),
+        delay=unpack(document["delay"], shapes.delay),
+        positive_delay=unpack(document["positive_delay"], shapes.positive_delay),
     )
 
 
@@ -86,7 +88,8 @@ def _pack(array: NDArray[Any]) -> dict[str, Any]:
     return {"at": filled.tolist(), "n": flat[filled].tolist()}
 
 
-def _unpack(packed: Mapping[str, Any], like: NDArray[Any]) -> NDArray[Any]:
+def unpack(packed: Mapping[str, Any], like: NDArray[Any]) -> NDArray[Any]:
+    """The array that was packed; its shape and type are those of `like`."""
     flat = np.zeros(like.size, like.dtype)
     flat[packed["at"]] = packed["n"]
     return flat.reshape(like.shape)
@@ -98,7 +101,7 @@ def _numeric(counts: NumericCounts) -> dict[str, Any]:
 
 def _numeric_from(document: Mapping[str, Any], like: NumericCounts) -> NumericCounts:
     return NumericCounts(
-        _unpack(document["counts"], like.counts), _moments_from(document["moments"]), document["missing"]
+        unpack(document["counts"], like.counts), _moments_from(document["moments"]), document["missing"]
     )
 
 

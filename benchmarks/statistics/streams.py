@@ -158,6 +158,7 @@ def _window(binning: Binning, counts: Mapping[str, IntArray], size: int, hour: i
         evaluations={},
         duration=empty.duration,
         delay=empty.delay,
+        positive_delay=empty.positive_delay,
     )
     return Counted("1", Window(begin, begin + HOUR), {None: profile})
 

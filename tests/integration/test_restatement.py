@@ -223,7 +223,7 @@ def test_a_window_without_predictions_is_a_finding(found, ship, analyze, metrics
 def test_a_window_is_counted_in_one_search_and_judged_without_one(found, ship, cluster, streams):
     """Whatever the traffic: a search and a write to count it, and a write to judge it from what is stored."""
     ship(documents(found, streams.namespace))
-    configuration = parsed(MONITORS.replace("rollups: [week]", ""), cluster)
+    configuration = parsed(MONITORS.replace("rollups: [week]", "labels: {delay: 1h}"), cluster)
     pipeline.analyze(cluster, configuration, EPOCH + timedelta(days=2, hours=2))
     calls: list[tuple[str, str]] = []
     client = cluster.client

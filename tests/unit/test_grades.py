@@ -47,14 +47,14 @@ def test_only_windows_with_outcomes_count_and_old_ones_are_forgotten():
     """Estimates that were poor long ago are good now, and whole windows count alone."""
     book = Book()
     for _ in range(10):
-        book.add(window(0.8, 0.6), coverage=0.95)
-        book.add(window(0.8, 0.8), coverage=0.5)
-        book.add(window(0.8, 0.8, size=3), coverage=0.95)
-        book.add([Measurement("accuracy", Estimate(0.8, sample_size=900))], coverage=1.0)
+        book.add(window(0.8, 0.6), maturity=0.95)
+        book.add(window(0.8, 0.8), maturity=0.5)
+        book.add(window(0.8, 0.8, size=3), maturity=0.95)
+        book.add([Measurement("accuracy", Estimate(0.8, sample_size=900))], maturity=1.0)
     assert book.grades(THRESHOLDS)["estimated_accuracy"].grade is Grade.POOR
     assert book.grades(THRESHOLDS)["estimated_accuracy"].windows == 10
     for _ in range(LAST):
-        book.add(window(0.8, 0.8), coverage=0.95)
+        book.add(window(0.8, 0.8), maturity=0.95)
     assert book.grades(THRESHOLDS)["estimated_accuracy"].grade is Grade.GOOD
     assert book.grades({}) == {}
 
@@ -64,7 +64,7 @@ def test_an_estimate_without_a_good_grade_is_told_and_not_judged():
     fallen = Measurement("estimated_accuracy", Estimate(0.5, 0.48, 0.52, 1e-9, 0.9, 1_000, 1_000))
     (judged,) = judge([fallen], THRESHOLDS, 0.05)
     assert judged.status is Status.CRITICAL
-    (told,) = judge([fallen], THRESHOLDS, 0.05, ungraded=["estimated_accuracy"])
+    (told,) = judge([fallen], THRESHOLDS, 0.05, withheld={"estimated_accuracy": Reason.GRADE})
     assert (told.status, told.reason, told.q_value) == (Status.INSUFFICIENT, Reason.GRADE, None)
 
 
@@ -92,5 +92,5 @@ def test_stored_metrics_tell_the_same():
             stored.append({"model": {"version": "1"}, "window": {"start": start}, "metric": metric})
     again = Book()
     for _ in range(8):
-        again.add(window(0.8, 0.79), coverage=1.0)
+        again.add(window(0.8, 0.79), maturity=1.0)
     assert Book.of(reversed(stored)).grades(THRESHOLDS) == again.grades(THRESHOLDS)

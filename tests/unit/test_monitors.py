@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from driftline.analyzers.maturity import Early, Labels
 from driftline.analyzers.measures import Compare, Direction, Task
 from driftline.analyzers.monitors import load, parse
 from driftline.analyzers.settings import ConfigError
@@ -28,6 +29,7 @@ models:
       recall: {warning: {below: 0.5}, min_samples: 50}
       roc_auc:
     alpha: 0.05
+    labels: {maturity: 0.8, delay: 30d, early: weigh}
 """
 
 
@@ -48,6 +50,7 @@ def test_everything_is_read():
     assert (recall.compare, recall.direction, recall.warning, recall.min_samples) == (
         Compare.VALUE, Direction.LOWER, 0.5, 50)  # fmt: skip
     assert model.alpha == 0.05
+    assert model.labels == Labels(0.8, timedelta(days=30), Early.WEIGH)
 
 
 def test_a_short_file_gets_the_default_measures_of_its_task():
@@ -117,6 +120,9 @@ def model(text: str) -> str:
         ),
         (model("alarm: {fire: 4 of 3}"), "models[0].alarm.fire: got '4 of 3', allowed: m of k windows"),
         (model("alarm: {clear: 0}"), "models[0].alarm.clear: got 0, allowed: a whole number from 1 to 100"),
+        (model("labels: {maturity: 2}"), "models[0].labels.maturity: got 2, allowed: a number from 0.1 to 1"),
+        (model("labels: {early: hope}"), "models[0].labels.early: got 'hope', allowed: wait, weigh"),
+        (model("labels: {delay: soon}"), "models[0].labels.delay: got 'soon', allowed: a length"),
         (model("alpha: 2"), "models[0].alpha: got 2, allowed: a number from 0 to 1"),
         (model("") + model("").removeprefix("models:\n"), "each model once, 'm' stands there twice"),
     ],
@@ -147,3 +153,12 @@ def test_a_changed_threshold_changes_the_judging_and_nothing_else_does():
     )
     assert before.judging != after.judging
     assert before.judging == same.judging
+
+
+def test_only_binary_models_weigh_labels():
+    """Of others, no class is told apart."""
+    text = "models: [{name: m, task: regression, window: 1d, labels: {early: weigh}}]"
+    with pytest.raises(
+        ConfigError, match=r"models\[0\]\.labels\.early: got 'weigh', allowed: wait; labels are weighed"
+    ):
+        parse(text)
