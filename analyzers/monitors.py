@@ -19,6 +19,7 @@ from .maturity import Early, Labels
 from .measures import MEASURES, Compare, Direction, Measure, Task, Threshold, by_name
 from .moving import Moving, Season
 from .settings import ConfigError, Node
+from .training.stored import TrainingSet
 from .windows import Window, WindowSize
 
 JUDGING = 4
@@ -38,7 +39,7 @@ class Model:
         window: Size of the windows that are analysed.
         rollups: Larger windows, made as sums.
         lateness: How long after its end a window waits for events still on their way.
-        reference: What windows are compared with: a fixed period, or one that moves; None: no comparison.
+        reference: What windows are compared with: a fixed period, one that moves, or a training set; None: nothing.
         features: Kind (`numeric` or `categorical`) by feature; None: found in the data.
         segments: Segments that are also analysed one by one.
         measures: What is measured.
@@ -55,7 +56,7 @@ class Model:
     window: WindowSize
     rollups: tuple[WindowSize, ...]
     lateness: timedelta
-    reference: Window | Moving | None
+    reference: Window | Moving | TrainingSet | None
     features: Mapping[str, str] | None
     segments: tuple[str, ...]
     measures: tuple[Measure, ...]
@@ -234,12 +235,14 @@ def _rollup(node: Node, window: WindowSize) -> WindowSize:
     return size
 
 
-def _reference(node: Node | None, window: WindowSize) -> Window | Moving | None:
+def _reference(node: Node | None, window: WindowSize) -> Window | Moving | TrainingSet | None:
     if node is None:
         return None
     kind = node["kind"].choice(list(_REFERENCES)) if node.get("kind") else "fixed"
     required, optional = _REFERENCES[kind]
     node.keys({"kind", *required, *optional}, required=required)
+    if kind == "file":
+        return TrainingSet()
     if kind == "fixed":
         start, end = (node[key].moment() for key in ("start", "end"))
         if end <= start:
@@ -260,6 +263,7 @@ _REFERENCES: dict[str, tuple[set[str], set[str]]] = {
     "fixed": ({"start", "end"}, set()),
     "rolling": ({"last"}, {"gap"}),
     "seasonal": ({"season", "weeks"}, {"gap"}),
+    "file": (set(), set()),
 }
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "load": ("driftline.ingest.commands", "Load past predictions and outcomes from files."),
     "ship": ("driftline.ingest.commands", "Ship events from log files or Kafka, until stopped."),
     "init": ("driftline.analyzers.commands", "Write a first monitors.yml from what is in the cluster."),
+    "reference": ("driftline.analyzers.training.commands", "Store a training set as what windows are compared with."),
     "analyze": ("driftline.analyzers.commands", "Join outcomes and bring the metrics up to date."),
     "run": ("driftline.analyzers.commands", "Analyse on a schedule, until stopped."),
     "metrics": ("driftline.analyzers.reading.commands", "Show metrics and their verdicts."),
