@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import yaml
@@ -251,20 +251,28 @@ def _reference(node: Node | None, window: WindowSize) -> Window | Moving | Train
     if window.text == "month":
         node["kind"].refuse("fixed, since months are too long for a reference that moves by days")
     gap = node["gap"].length() if node.get("gap") else timedelta(0)
+    holidays = _holidays(node, window)
     if kind == "rolling":
-        return Moving(_whole_days(node["last"]), gap)
+        return Moving(_whole_days(node["last"]), gap, holidays=holidays)
     season = Season(node["season"].choice([season.value for season in Season]))
     if season is not Season.DAY_OF_WEEK and window.seconds > 3_600:
         node["season"].refuse(f"{Season.DAY_OF_WEEK}, since windows are longer than an hour")
-    return Moving(node["weeks"].whole(low=2, high=52) * timedelta(days=7), gap, season)
+    return Moving(node["weeks"].whole(low=2, high=52) * timedelta(days=7), gap, season, holidays)
 
 
 _REFERENCES: dict[str, tuple[set[str], set[str]]] = {
     "fixed": ({"start", "end"}, set()),
-    "rolling": ({"last"}, {"gap"}),
-    "seasonal": ({"season", "weeks"}, {"gap"}),
+    "rolling": ({"last"}, {"gap", "holidays"}),
+    "seasonal": ({"season", "weeks"}, {"gap", "holidays"}),
     "file": (set(), set()),
 }
+
+
+def _holidays(node: Node, window: WindowSize) -> tuple[date, ...]:
+    found = tuple(sorted({item.day() for item in node.list("holidays")}))
+    if found and window.seconds > 86_400:
+        node["holidays"].refuse("none, since windows are longer than a day")
+    return found
 
 
 def _whole_days(node: Node) -> timedelta:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from driftline.ingest import events
 
 from .measures import Task
-from .moving import Moving
+from .moving import Cell, Moving
 from .profiles.binning import Binning
 from .profiles.choose import Fields, NoDataError, choose_binning, features_in, probability_bins, score_fields
 from .profiles.history import History, Kept, Segmented
@@ -36,8 +36,8 @@ class Reference:
         content: Changes whenever the reference does.
         notes: What the user should know of it, a sentence each.
         moving: How it moves, None for a fixed one.
-        seasons: Of a seasonal one, the profiles of each season.
-        seconds: Of a seasonal one, how much time those are of.
+        cells: Of a moving one, the profiles of each season, and of days off.
+        seconds: Of a moving one, how much time those are of.
     """
 
     counting: Counting
@@ -46,8 +46,8 @@ class Reference:
     content: str
     notes: tuple[str, ...] = ()
     moving: Moving | None = None
-    seasons: Mapping[int, Segmented] = field(default_factory=dict)
-    seconds: Mapping[int, float] = field(default_factory=dict)
+    cells: Mapping[Cell, Segmented] = field(default_factory=dict)
+    seconds: Mapping[Cell, float] = field(default_factory=dict)
 
     @property
     def kind(self) -> str | None:
@@ -60,11 +60,10 @@ class Reference:
         """What a window is compared with, per segment, and of how many seconds that is; 0 for a training set."""
         if self.period is None:
             return self.profiles, 0.0
-        # A window longer than a season holds several, and is compared with all of them.
-        if self.moving is None or self.moving.season is None or window.seconds > self.moving.longest:
+        if self.moving is None:
             return self.profiles, self.period.seconds
-        season = self.moving.cell(window.start)
-        return self.seasons.get(season, {}), self.seconds.get(season, 0.0)
+        cell = self.moving.cell(window)
+        return self.cells.get(cell, {}), self.seconds.get(cell, 0.0)
 
 
 def resolve(cluster: Cluster, history: History, model: Model, now: datetime) -> Reference:
@@ -140,19 +139,19 @@ def moved(history: History, model: Model, frame: Reference, period: Window) -> R
     """
     moving = frame.moving
     assert moving is not None
-    whole: dict[Segment, Profile] = {}
-    seasons: dict[int, dict[Segment, Profile]] = {}
-    seconds: dict[int, float] = {}
+    days_off = moving.days_off(period)
+    cells: dict[Cell, dict[Segment, Profile]] = {}
+    seconds: dict[Cell, float] = {}
     last: datetime | None = None
     for counted in history.windows(model.window.text, period, frame.counting.binning):
-        season = moving.cell(counted.window.start)
-        if counted.window.start != last:  # several versions may share a window
-            seconds[season] = seconds.get(season, 0.0) + counted.window.seconds
-        last = counted.window.start
-        for total in (whole, seasons.setdefault(season, {})):
+        for cell in moving.cells(counted.window, days_off):
+            if counted.window.start != last:  # several versions may share a window
+                seconds[cell] = seconds.get(cell, 0.0) + counted.window.seconds
+            total = cells.setdefault(cell, {})
             for segment, profile in counted.profiles.items():
                 total[segment] = total[segment] + profile if segment in total else profile
-    return replace(frame, period=period, profiles=whole, seasons=seasons, seconds=seconds)
+        last = counted.window.start
+    return replace(frame, period=period, profiles=cells.get((False, None), {}), cells=cells, seconds=seconds)
 
 
 def predictions_of(model: Model, period: Window | None, version: str | None = None) -> dict[str, Any]:
@@ -180,8 +179,9 @@ def _binning(
     fields, notes = _fields(cluster, model)
     key = repr((model.task, model.positive_class, model.features))
     # Bins once chosen stay, also when older predictions come in and the first whole length is another.
-    moves = isinstance(model.reference, Moving)
-    key, kept_for = (f"{key}/{model.reference}", None) if moves else (key, period)
+    kept_for = period
+    if isinstance(model.reference, Moving):
+        key, kept_for = f"{key}/{replace(model.reference, holidays=())}", None
     kept = history.binning(kept_for, key)
     if kept is None:
         kept = choose_binning(cluster.count_predictions, model, predictions_of(model, period), fields)
