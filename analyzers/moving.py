@@ -65,8 +65,9 @@ class Moving:
 
     def cell(self, window: Window) -> Cell:
         """What a window is compared with; one that is longer than a season holds several, and so with all of them."""
+        off = self.is_holiday(window)
         whole = self.season is None or window.seconds > self.longest
-        return self.is_holiday(window), None if whole else self.season_of(window.start)
+        return off, None if whole else self._season(window, off=off)
 
     def cells(self, window: Window, days_off: Collection[date]) -> Iterator[Cell]:
         """What a window of the reference is part of.
@@ -79,7 +80,13 @@ class Moving:
             if is_part:
                 yield off, None
                 if self.season is not None:
-                    yield off, self.season_of(window.start)
+                    yield off, self._season(window, off=off)
+
+    def _season(self, window: Window, *, off: bool) -> int:
+        # Days off are few, and alike whatever their weekday: only their hours are told apart.
+        if off:
+            return 0 if self.season is Season.DAY_OF_WEEK else window.start.astimezone(UTC).hour
+        return self.season_of(window.start)
 
     def days_off(self, period: Window) -> frozenset[date]:
         """The days of a period that holidays are compared with: its own holidays, or else its Sundays."""

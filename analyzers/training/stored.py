@@ -72,6 +72,7 @@ def keep(cluster: Cluster, model: Model, learnt: Learnt, as_of: str) -> bool:
         operations += (orjson.dumps({"index": {"_index": index, "_id": identity}}), orjson.dumps(body))
     operations += (orjson.dumps({"delete": {"_index": index, "_id": identity}}) for identity in sorted(old))
     cluster.write(operations)
+    cluster.refresh(index)
     return before is None or before["content"] != content
 
 

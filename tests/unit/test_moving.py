@@ -138,19 +138,20 @@ def test_a_holiday_is_no_part_of_what_other_days_are_compared_with(season):
             assert moving.cell(window)[0] is False
 
 
-def test_a_holiday_without_others_in_its_period_is_compared_with_sundays():
+@pytest.mark.parametrize("season", [None, *Season])
+def test_a_holiday_without_others_in_its_period_is_compared_with_sundays(season):
     """With those at its hour, where hours are told apart; Sundays stay what other Sundays are compared with."""
     later = date(2024, 6, 20)
-    moving = Moving(14 * DAY, season=Season.HOUR_OF_DAY, holidays=(later,))
+    moving = Moving(14 * DAY, season=season, holidays=(later,))
     period = Window(MONDAY, MONDAY + 14 * DAY)
-    assert moving.days_off(period) == {date(2024, 6, 9), date(2024, 6, 16)}
+    days_off = moving.days_off(period)
+    assert days_off == {date(2024, 6, 9), date(2024, 6, 16)}
     noon = Window(datetime(2024, 6, 20, 12, tzinfo=UTC), datetime(2024, 6, 20, 13, tzinfo=UTC))
-    alike = [w for w in windows(MONDAY, 14, "1h") if moving.cell(noon) in moving.cells(w, moving.days_off(period))]
-    assert [window.start for window in alike] == [
-        datetime(2024, 6, 9, 12, tzinfo=UTC),
-        datetime(2024, 6, 16, 12, tzinfo=UTC),
-    ]
-    assert all((False, 12) in moving.cells(window, moving.days_off(period)) for window in alike)
+    alike = [w.start for w in windows(MONDAY, 14, "1h") if moving.cell(noon) in moving.cells(w, days_off)]
+    hours = {None: range(24), Season.DAY_OF_WEEK: range(24)}.get(season, [12])
+    assert alike == [datetime(2024, 6, day, hour, tzinfo=UTC) for day in (9, 16) for hour in hours]
+    sunday = windows(datetime(2024, 6, 9, tzinfo=UTC), 1, "1h")[3]
+    assert moving.cell(sunday) in list(moving.cells(sunday, days_off))
 
 
 def test_a_day_of_hours_is_a_holiday_and_a_week_is_not():
