@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,7 +94,8 @@ class Table:
             if column is None:
                 column = self._columns[kind, name] = [] if kind in _TEXTS else array("d")
             column.extend(self._missing(kind, self.size - len(column)))
-            column.append(value)
+            # Each text is held once, however many rows have it.
+            column.append(sys.intern(value) if kind in _TEXTS else value)
         self.size += 1
 
     def _features(self, row: Row) -> dict[tuple[str, str], Any]:
@@ -158,8 +160,8 @@ class Table:
         found: dict[str, Any] = {}
         for (of, name), column in sorted(self._columns.items()):
             if of == kind:
-                whole = [*column, *self._missing(kind, self.size - len(column))]
-                found[name] = whole if kind in _TEXTS else np.array(whole, np.float64)
+                column.extend(self._missing(kind, self.size - len(column)))
+                found[name] = column if kind in _TEXTS else np.array(column, np.float64)
         return found
 
     @staticmethod
