@@ -89,13 +89,14 @@ class Table:
             EventError: A feature is of another kind than in the rows before; nothing is added.
         """
         cells = {**self._features(row), **dict(self._answer(row))}
-        for (kind, name), value in cells.items():
+        for (kind, name), found in cells.items():
+            # Each text is held once, however many rows have it.
+            value: Any = sys.intern(found) if kind in _TEXTS else found
             column = self._columns.get((kind, name))
             if column is None:
                 column = self._columns[kind, name] = [] if kind in _TEXTS else array("d")
             column.extend(self._missing(kind, self.size - len(column)))
-            # Each text is held once, however many rows have it.
-            column.append(sys.intern(value) if kind in _TEXTS else value)
+            column.append(value)
         self.size += 1
 
     def _features(self, row: Row) -> dict[tuple[str, str], Any]:
