@@ -95,7 +95,8 @@ class Table:
             column = self._columns.get((kind, name))
             if column is None:
                 column = self._columns[kind, name] = [] if kind in _TEXTS else array("d")
-            column.extend(self._missing(kind, self.size - len(column)))
+            if gap := self.size - len(column):
+                column.extend(self._missing(kind, gap))
             column.append(value)
         self.size += 1
 
