@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,8 +16,9 @@ from .budget import Budget
 from .firing import Rule
 from .judge import default_threshold
 from .maturity import Early, Labels
-from .measures import MEASURES, Compare, Direction, Measure, Task, Threshold, by_name
+from .measures import MEASURES, Compare, Direction, Measure, Subject, Task, Threshold, by_name
 from .moving import Moving, Season
+from .profiles.request import CROSS
 from .settings import ConfigError, Node
 from .windows import Window, WindowSize
 
@@ -25,6 +26,19 @@ JUDGING = 4
 """Counts how often the way of judging has changed, so that windows judged in an older way are judged again."""
 DEFAULT_BUDGET = "1 per month"
 FEATURE_KINDS = ("numeric", "categorical")
+
+
+@dataclass(frozen=True, slots=True)
+class Fairness:
+    """Whose fair treatment is measured.
+
+    Attributes:
+        attributes: Segments whose values are the groups of a protected attribute, intersections among them.
+        minimum_group: Predictions that a group must have to be compared.
+    """
+
+    attributes: tuple[str, ...] = ()
+    minimum_group: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,7 @@ class Model:
         alpha: False discovery rate of one window's tests; None: it follows from `false_alarms`.
         alarm: How many bad windows make an alarm.
         labels: What verdicts that need labels wait for.
+        fairness: Whose fair treatment is measured.
     """
 
     name: str
@@ -64,6 +79,7 @@ class Model:
     alpha: float | None
     alarm: Rule
     labels: Labels
+    fairness: Fairness
 
     @property
     def judging(self) -> str:
@@ -71,7 +87,7 @@ class Model:
         parts = (
             JUDGING,
             *(self.task, self.positive_class, self.reference, self.segments),
-            *(self.false_alarms, self.alpha, self.rollups, self.alarm, self.labels),
+            *(self.false_alarms, self.alpha, self.rollups, self.alarm, self.labels, self.fairness),
         )
         measured = [(measure.name, self.thresholds.get(measure.name)) for measure in self.measures]
         return hashlib.sha256(repr((parts, measured)).encode()).hexdigest()[:16]
@@ -150,7 +166,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
 
 _KEYS = {
     "name", "task", "positive_class", "window", "rollups", "lateness", "reference",
-    "features", "segments", "measures", "false_alarms", "alpha", "alarm", "labels",
+    "features", "segments", "measures", "false_alarms", "alpha", "alarm", "labels", "fairness",
 }  # fmt: skip
 
 
@@ -164,7 +180,9 @@ def _model(node: Node) -> Model:
     if task is not Task.BINARY and positive is not None:
         positive.refuse(f"nothing: only a binary model has a positive class, this one is {task}")
     window = node["window"].size()
-    measures, thresholds = _measures(node.get("measures"), task)
+    fairness = _fairness(node.get("fairness"), task)
+    measures, thresholds = _measures(node.get("measures"), task, fair=bool(fairness.attributes))
+    named = [_segment(item) for item in node.list("segments")]
     budget, alpha = _budget(node)
     lateness = node.get("lateness")
     return Model(
@@ -176,13 +194,14 @@ def _model(node: Node) -> Model:
         lateness=lateness.length() if lateness else timedelta(0),
         reference=_reference(node.get("reference"), window),
         features=_features(node.get("features")),
-        segments=tuple(item.text() for item in node.list("segments")),
+        segments=_with_parts([*named, *fairness.attributes]),
         measures=measures,
         thresholds=thresholds,
         false_alarms=budget,
         alpha=alpha,
         alarm=_alarm(node.get("alarm")),
         labels=_labels(node.get("labels"), task),
+        fairness=fairness,
     )
 
 
@@ -225,6 +244,33 @@ def _labels(node: Node | None, task: Task) -> Labels:
     if early and told.early is Early.WEIGH and task is not Task.BINARY:
         early.refuse(f"{Early.WAIT}; labels are weighed by their class, which is told of binary models only")
     return told
+
+
+def _segment(node: Node) -> str:
+    name = node.text()
+    if not all(part and part == part.strip() for part in name.split(CROSS)):
+        node.refuse(f"the name of a segment, or of several with {CROSS!r} between them, such as sex*age_band")
+    return name
+
+
+def _with_parts(names: Iterable[str]) -> tuple[str, ...]:
+    """Each segment once, those that intersections are made of before them."""
+    given = list(names)
+    parts = [part for name in given for part in name.split(CROSS)]
+    return tuple(dict.fromkeys([*parts, *(name for name in given if CROSS in name)]))
+
+
+def _fairness(node: Node | None, task: Task) -> Fairness:
+    if node is None:
+        return Fairness()
+    node.keys({"attributes", "minimum_group"}, required={"attributes"})
+    if task is not Task.BINARY:
+        node.refuse(f"nothing: fairness is measured of binary models, this one is {task}")
+    minimum = node.get("minimum_group")
+    attributes = tuple(_segment(item) for item in node.list("attributes"))
+    if not attributes:
+        node["attributes"].refuse("a list of at least one segment")
+    return Fairness(attributes, minimum.whole(low=2, high=1_000_000) if minimum else Fairness().minimum_group)
 
 
 def _rollup(node: Node, window: WindowSize) -> WindowSize:
@@ -276,15 +322,19 @@ def _features(node: Node | None) -> dict[str, str] | None:
     return {name: node[name].choice(FEATURE_KINDS) for name in node.mapping()}
 
 
-def _measures(node: Node | None, task: Task) -> tuple[tuple[Measure, ...], dict[str, Threshold]]:
-    possible = {measure.name: measure for measure in MEASURES if task in measure.tasks}
+def _measures(node: Node | None, task: Task, *, fair: bool) -> tuple[tuple[Measure, ...], dict[str, Threshold]]:
+    gaps = [measure.name for measure in MEASURES if measure.subject is Subject.ATTRIBUTE]
+    possible = {m.name: m for m in MEASURES if task in m.tasks and (fair or m.name not in gaps)}
     if node is None:
         chosen: dict[str, Node | None] = {name: None for name, measure in possible.items() if measure.default}
     else:
         chosen = {name: node.get(name) for name in node.mapping()}
         for name in chosen:
             if name not in possible:
-                node.child(name, name).unknown(possible, f"measures of a {task} model")
+                lack = " without `fairness`" if name in gaps else ""
+                node.child(name, name).unknown(possible, f"measures of a {task} model{lack}")
+    if fair:
+        chosen = dict.fromkeys(gaps) | chosen
     thresholds = {}
     for name, settings in chosen.items():
         threshold = _threshold(by_name(name), settings)

@@ -16,7 +16,7 @@ from .profiles.history import Counted, History, Kept, Segmented
 from .profiles.profile import Profile
 from .stale import Stale, rollup_contents, stale_windows, with_gaps
 from .verdicts import Judged, chunks, verdicts
-from .windows import Window, WindowSize
+from .windows import Window, WindowSize, iso
 from .yardstick import Yardstick
 
 if TYPE_CHECKING:
@@ -244,4 +244,5 @@ class _Analysis:
             maturity=judged.maturity,
             ripeness=judged.ripeness,
             weighed=judged.weighed,
+            judged=iso(self.now),
         )

@@ -21,6 +21,7 @@ class Subject(StrEnum):
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
     DISTRIBUTION = "distribution"  # numeric or categorical
+    ATTRIBUTE = "attribute"  # the groups of a protected attribute
 
 
 class Direction(StrEnum):
@@ -229,6 +230,32 @@ def _some(number: float) -> float | None:
     return None if number != number else number  # noqa: PLR0124 (only NaN differs from itself, and this is quick)
 
 
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Which groups a gap lies between.
+
+    Attributes:
+        lowest: The one with the smallest rate.
+        highest: The one with the largest.
+        compared: How many were compared.
+        left_out: Those with too few predictions for it.
+    """
+
+    lowest: str
+    highest: str
+    compared: int
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How far groups lie apart, and which; None where there are not two of them."""
+
+    estimate: Estimate
+    groups: Groups | None
+
+
+AttributeFunction = Callable[[Mapping[str, ModelView], Mapping[str, ModelView], int], Gap]
 ModelFunction = Callable[[ModelView, ModelView | None], Estimate]
 DistributionFunction = Callable[[Distribution, Distribution | None], Estimates]
 
@@ -255,14 +282,15 @@ class Measure:
         default: Whether it is computed when monitors.yml names no measures.
         scatter: How its statistic scatters between quiet windows.
         source: Paper or documentation of the formula.
-        compute: The function; gets the window's view and the reference's, or None without a reference.
+        compute: The function; gets the window's view and the reference's, or None without a reference; of an attribute,
+            the views per group, those of the reference, and how many predictions a group must have.
     """
 
     name: str
     title: str
     family: str
     subject: Subject
-    compute: ModelFunction | DistributionFunction
+    compute: ModelFunction | DistributionFunction | AttributeFunction
     source: str
     tasks: frozenset[Task] = frozenset(Task)
     needs_labels: bool = False
@@ -285,14 +313,17 @@ class Measurement:
     Attributes:
         measure: Name of the measure.
         estimate: What was found.
-        feature: Feature, or `prediction.score`, `prediction.value`, `prediction.label`; None of the whole model.
+        feature: Feature, `prediction.score`, `prediction.value`, `prediction.label`, or a protected attribute; None of
+            the whole model.
         segment: Segment name and value; None of all predictions.
+        groups: Which groups of a protected attribute a gap lies between.
     """
 
     measure: str
     estimate: Estimate
     feature: str | None = None
     segment: tuple[str, str] | None = None
+    groups: Groups | None = None
 
 
 class Status(StrEnum):
