@@ -91,7 +91,7 @@ class History:
             answer = self.cluster.count_predictions(search_body(query, counting, segments))
             counted = self._whole(answer, counting)
             if counted:
-                counted.update(segment_profiles(answer["aggregations"], counting, segments))
+                counted.update(segment_profiles(answer["aggregations"], counting, segments).items())
             return counted
         found: dict[Segment, Profile] = self._whole(
             self.cluster.count_predictions(search_body(query, counting, ())), counting

@@ -162,7 +162,7 @@ def segment_body(query: Mapping[str, Any], counting: Counting, segment: str, par
 
 def segment_profiles(
     answer: Mapping[str, Any], counting: Counting, segments: Sequence[str]
-) -> dict[tuple[str, str] | None, Profile]:
+) -> dict[tuple[str, str], Profile]:
     """The profiles per (segment, value) in an answer."""
     return {
         (name, value): counting.profile(bucket, bucket["doc_count"])
