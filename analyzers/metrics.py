@@ -142,6 +142,7 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         "weighed": True if scope.weighed and measure.needs_labels else None,
         "as_of": scope.as_of,
         "judged": scope.judged,
+        "since": measurement.since,
         **_graded(scope.grades.get(measure.name)),
         "revision": 0,
         "initial_value": measurement.estimate.value,

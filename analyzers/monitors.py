@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -340,6 +341,10 @@ def _measures(node: Node | None, task: Task, *, fair: bool) -> tuple[tuple[Measu
         threshold = _threshold(by_name(name), settings)
         if threshold.warning is not None or threshold.critical is not None:
             thresholds[name] = threshold
+    for name in chosen:
+        package = possible[name].needs_package
+        if node is not None and package is not None and find_spec(package) is None:
+            node.child(name, name).refuse("this measure only after `pip install 'driftline[learning]'`")
     return tuple(possible[name] for name in chosen), thresholds
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from driftline.ingest.events import Task
 
-from . import calibration, classification, drift, estimation, fairness, quality, regression, service
+from . import calibration, classification, concept, drift, estimation, fairness, quality, regression, service
 from .measure import (
     Against,
     Compare,
@@ -33,6 +33,7 @@ MEASURES: tuple[Measure, ...] = (
     *calibration.MEASURES,
     *estimation.MEASURES,
     *fairness.MEASURES,
+    *concept.MEASURES,
     *drift.MEASURES,
     *quality.MEASURES,
     *service.MEASURES,

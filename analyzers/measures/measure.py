@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class Subject(StrEnum):
     CATEGORICAL = "categorical"
     DISTRIBUTION = "distribution"  # numeric or categorical
     ATTRIBUTE = "attribute"  # the groups of a protected attribute
+    SERIES = "series"  # all windows up to this one
 
 
 class Direction(StrEnum):
@@ -272,6 +274,7 @@ class Measure:
         tasks: Tasks it is defined for.
         needs_labels: Whether its verdict waits for most of the outcomes that will come.
         needs_all_labels: Whether it waits until no more are expected.
+        needs_package: The module of `driftline[learning]` that it is computed with, None for none.
         needs_reference: Whether it has no value without a reference.
         unit: Unit of the value, "" for a plain number, "1" never: as in UCUM "%", "s", "ns", "1/s".
         direction: Which way is worse.
@@ -290,11 +293,12 @@ class Measure:
     title: str
     family: str
     subject: Subject
-    compute: ModelFunction | DistributionFunction | AttributeFunction
+    compute: ModelFunction | DistributionFunction | AttributeFunction | Callable[..., Any]
     source: str
     tasks: frozenset[Task] = frozenset(Task)
     needs_labels: bool = False
     needs_all_labels: bool = False
+    needs_package: str | None = None
     needs_reference: bool = False
     unit: str = ""
     direction: Direction = Direction.HIGHER
@@ -317,6 +321,7 @@ class Measurement:
             the whole model.
         segment: Segment name and value; None of all predictions.
         groups: Which groups of a protected attribute a gap lies between.
+        since: Start of the window with which what was found began, ISO 8601; None where that is not told.
     """
 
     measure: str
@@ -324,6 +329,7 @@ class Measurement:
     feature: str | None = None
     segment: tuple[str, str] | None = None
     groups: Groups | None = None
+    since: str | None = None
 
 
 class Status(StrEnum):
