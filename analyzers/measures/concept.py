@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -112,23 +112,25 @@ def concept_drift(losses: Losses, quiet: int) -> Iterator[tuple[Estimate, int | 
     factor = spread(losses.standard[:quiet])
     for position, start in enumerate(beginnings(losses.standard / factor).tolist()):
         before, before_size = float(losses.reference[position]), int(losses.reference_size[position])
-        if not start:
-            size = int(losses.size[position])
-            yield Estimate(before, reference_value=before, sample_size=size, reference_size=before_size), None
-            continue
-        value, size = losses.value[start : position + 1], losses.size[start : position + 1]
-        mean = float((value * size).sum() / size.sum())
-        error = factor * float(value.std(ddof=1)) / math.sqrt(len(value)) if len(value) > 1 else math.inf
-        lower, upper = intervals.transformed(mean, error, 0.0, math.inf, len(value)) if len(value) > 1 else (0.0, None)
-        estimate = Estimate(
-            mean,
-            lower,
-            upper,
+        nothing = Estimate(
+            before,
             reference_value=before,
-            sample_size=int(size.sum()),
+            sample_size=int(losses.size[position]),
             reference_size=before_size,
         )
-        yield estimate, start
+        since = slice(start, position + 1)
+        yield (_present(losses.value[since], losses.size[since], factor, nothing), start) if start else (nothing, None)
+
+
+def _present(value: FloatArray, size: FloatArray, factor: float, nothing: Estimate) -> Estimate:
+    """The mean loss of the windows since a change, with the interval that their scatter gives."""
+    mean = float((value * size).sum() / size.sum())
+    found = replace(nothing, value=mean, sample_size=int(size.sum()))
+    if len(value) < 2:
+        return replace(found, lower=0.0)
+    error = factor * float(value.std(ddof=1)) / math.sqrt(len(value))
+    lower, upper = intervals.transformed(mean, error, 0.0, math.inf, len(value))
+    return replace(found, lower=lower, upper=upper)
 
 
 MEASURES: tuple[Measure, ...] = (
