@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from .firing import Level
 from .measures import Status, Verdict, by_name
+from .profiles.request import CROSS
 from .profiles.store import document_id
 from .windows import Window, iso
 
@@ -47,7 +48,7 @@ if (fresh.containsKey('early_status') && fresh.labels != 'early' && fresh.status
   fresh.early_verdict = bad(fresh.status) ? 'confirmed' : 'retracted';
 }
 boolean same = old.size() == fresh.size() && ctx._source.reference == after.reference;
-for (def key : fresh.keySet()) { same = same && near(old[key], fresh[key]); }
+for (def key : fresh.keySet()) { same = same && (key == 'judged' || near(old[key], fresh[key])); }
 if (same) {
   ctx.op = 'none';
 } else {
@@ -78,6 +79,7 @@ class Scope:
         maturity: Share of the labels that will come which are there, None where that is not known.
         ripeness: How far the labels are.
         weighed: Whether labels were weighed by how many of their class still come.
+        judged: When this is, ISO 8601.
     """
 
     model: str
@@ -92,6 +94,7 @@ class Scope:
     maturity: float | None
     ripeness: Ripeness
     weighed: bool
+    judged: str
 
 
 def operations(index: str, scope: Scope, verdicts: Iterable[Verdict]) -> Iterator[bytes]:
@@ -138,6 +141,8 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         "labels": scope.ripeness.value if measure.needs_labels or measure.needs_all_labels else None,
         "weighed": True if scope.weighed and measure.needs_labels else None,
         "as_of": scope.as_of,
+        "judged": scope.judged,
+        "since": measurement.since,
         **_graded(scope.grades.get(measure.name)),
         "revision": 0,
         "initial_value": measurement.estimate.value,
@@ -148,11 +153,15 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         "window": {"start": iso(scope.window.start), "end": iso(scope.window.end), "size": scope.size},
         "metric": {name: value for name, value in metric.items() if _is_defined(value)},
     }
+    if (groups := measurement.groups) is not None:
+        found["metric"]["groups"] = asdict(groups)
     if measurement.feature is not None:
         found["feature"] = {"name": measurement.feature}
     if measurement.segment is not None:
         name, value = measurement.segment
-        found |= {"segment": {"name": name, "value": value}, "segments": {name: value}}
+        names, values = name.split(CROSS), value.split(CROSS)
+        parts = dict(zip(names, values, strict=True)) if len(names) == len(values) else {}
+        found |= {"segment": {"name": name, "value": value}, "segments": parts}
     if scope.reference_kind is not None:
         found["reference"] = {"kind": scope.reference_kind, **_bounds(scope.reference)}
     return found

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -16,8 +17,10 @@ from .budget import Budget
 from .firing import Rule
 from .judge import default_threshold
 from .maturity import Early, Labels
-from .measures import MEASURES, Compare, Direction, Measure, Task, Threshold, by_name
-from .moving import Moving, Season
+from .measures import MEASURES, Compare, Direction, Measure, Subject, Task, Threshold, by_name
+from .moving import Moving
+from .profiles.request import CROSS
+from .reference_setting import read_reference
 from .settings import ConfigError, Node
 from .training.stored import TrainingSet
 from .windows import Window, WindowSize
@@ -26,6 +29,19 @@ JUDGING = 4
 """Counts how often the way of judging has changed, so that windows judged in an older way are judged again."""
 DEFAULT_BUDGET = "1 per month"
 FEATURE_KINDS = ("numeric", "categorical")
+
+
+@dataclass(frozen=True, slots=True)
+class Fairness:
+    """Whose fair treatment is measured.
+
+    Attributes:
+        attributes: Segments whose values are the groups of a protected attribute, intersections among them.
+        minimum_group: Predictions that a group must have to be compared.
+    """
+
+    attributes: tuple[str, ...] = ()
+    minimum_group: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +64,7 @@ class Model:
         alpha: False discovery rate of one window's tests; None: it follows from `false_alarms`.
         alarm: How many bad windows make an alarm.
         labels: What verdicts that need labels wait for.
+        fairness: Whose fair treatment is measured.
     """
 
     name: str
@@ -65,6 +82,7 @@ class Model:
     alpha: float | None
     alarm: Rule
     labels: Labels
+    fairness: Fairness
 
     @property
     def judging(self) -> str:
@@ -72,7 +90,7 @@ class Model:
         parts = (
             JUDGING,
             *(self.task, self.positive_class, self.reference, self.segments),
-            *(self.false_alarms, self.alpha, self.rollups, self.alarm, self.labels),
+            *(self.false_alarms, self.alpha, self.rollups, self.alarm, self.labels, self.fairness),
         )
         measured = [(measure.name, self.thresholds.get(measure.name)) for measure in self.measures]
         return hashlib.sha256(repr((parts, measured)).encode()).hexdigest()[:16]
@@ -151,7 +169,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
 
 _KEYS = {
     "name", "task", "positive_class", "window", "rollups", "lateness", "reference",
-    "features", "segments", "measures", "false_alarms", "alpha", "alarm", "labels",
+    "features", "segments", "measures", "false_alarms", "alpha", "alarm", "labels", "fairness",
 }  # fmt: skip
 
 
@@ -165,7 +183,9 @@ def _model(node: Node) -> Model:
     if task is not Task.BINARY and positive is not None:
         positive.refuse(f"nothing: only a binary model has a positive class, this one is {task}")
     window = node["window"].size()
-    measures, thresholds = _measures(node.get("measures"), task)
+    fairness = _fairness(node.get("fairness"), task)
+    measures, thresholds = _measures(node.get("measures"), task, fair=bool(fairness.attributes))
+    named = [_segment(item) for item in node.list("segments")]
     budget, alpha = _budget(node)
     lateness = node.get("lateness")
     return Model(
@@ -175,15 +195,16 @@ def _model(node: Node) -> Model:
         window=window,
         rollups=tuple(_rollup(item, window) for item in node.list("rollups")),
         lateness=lateness.length() if lateness else timedelta(0),
-        reference=_reference(node.get("reference"), window),
+        reference=read_reference(node.get("reference"), window),
         features=_features(node.get("features")),
-        segments=tuple(item.text() for item in node.list("segments")),
+        segments=_with_parts([*named, *fairness.attributes]),
         measures=measures,
         thresholds=thresholds,
         false_alarms=budget,
         alpha=alpha,
         alarm=_alarm(node.get("alarm")),
         labels=_labels(node.get("labels"), task),
+        fairness=fairness,
     )
 
 
@@ -228,58 +249,38 @@ def _labels(node: Node | None, task: Task) -> Labels:
     return told
 
 
+def _segment(node: Node) -> str:
+    name = node.text()
+    if not all(part and part == part.strip() for part in name.split(CROSS)):
+        node.refuse(f"the name of a segment, or of several with {CROSS!r} between them, such as sex*age_band")
+    return name
+
+
+def _with_parts(names: Iterable[str]) -> tuple[str, ...]:
+    """Each segment once, those that intersections are made of before them."""
+    given = list(names)
+    parts = [part for name in given for part in name.split(CROSS)]
+    return tuple(dict.fromkeys([*parts, *(name for name in given if CROSS in name)]))
+
+
+def _fairness(node: Node | None, task: Task) -> Fairness:
+    if node is None:
+        return Fairness()
+    node.keys({"attributes", "minimum_group"}, required={"attributes"})
+    if task is not Task.BINARY:
+        node.refuse(f"nothing: fairness is measured of binary models, this one is {task}")
+    minimum = node.get("minimum_group")
+    attributes = tuple(_segment(item) for item in node.list("attributes"))
+    if not attributes:
+        node["attributes"].refuse("a list of at least one segment")
+    return Fairness(attributes, minimum.whole(low=2, high=1_000_000) if minimum else Fairness().minimum_group)
+
+
 def _rollup(node: Node, window: WindowSize) -> WindowSize:
     size = node.size()
     if not size.holds(window):
         node.refuse(f"a size that is a whole number of windows of {window.text}")
     return size
-
-
-def _reference(node: Node | None, window: WindowSize) -> Window | Moving | TrainingSet | None:
-    if node is None:
-        return None
-    kind = node["kind"].choice(list(_REFERENCES)) if node.get("kind") else "fixed"
-    required, optional = _REFERENCES[kind]
-    node.keys({"kind", *required, *optional}, required=required)
-    if kind == "file":
-        return TrainingSet()
-    if kind == "fixed":
-        start, end = (node[key].moment() for key in ("start", "end"))
-        if end <= start:
-            node["end"].refuse(f"a time after start, {start.isoformat()}")
-        return Window(start, end)
-    if window.text == "month":
-        node["kind"].refuse("fixed, since months are too long for a reference that moves by days")
-    gap = node["gap"].length() if node.get("gap") else timedelta(0)
-    holidays = _holidays(node, window)
-    if kind == "rolling":
-        return Moving(_whole_days(node["last"]), gap, holidays=holidays)
-    season = Season(node["season"].choice([season.value for season in Season]))
-    if season is not Season.DAY_OF_WEEK and window.seconds > 3_600:
-        node["season"].refuse(f"{Season.DAY_OF_WEEK}, since windows are longer than an hour")
-    return Moving(node["weeks"].whole(low=2, high=52) * timedelta(days=7), gap, season, holidays)
-
-
-_REFERENCES: dict[str, tuple[set[str], set[str]]] = {
-    "fixed": ({"start", "end"}, set()),
-    "rolling": ({"last"}, {"gap", "holidays"}),
-    "seasonal": ({"season", "weeks"}, {"gap", "holidays"}),
-    "file": (set(), set()),
-}
-
-
-def _holidays(node: Node, window: WindowSize) -> tuple[date, ...]:
-    found = tuple(sorted({item.day() for item in node.list("holidays")}))
-    if found and window.seconds > 86_400:
-        node["holidays"].refuse("none, since windows are longer than a day")
-    return found
-
-
-def _whole_days(node: Node) -> timedelta:
-    length = node.length()
-    if length % timedelta(days=1):
-        node.refuse("a length of whole days, such as 28d")
-    return length
 
 
 def _features(node: Node | None) -> dict[str, str] | None:
@@ -288,20 +289,28 @@ def _features(node: Node | None) -> dict[str, str] | None:
     return {name: node[name].choice(FEATURE_KINDS) for name in node.mapping()}
 
 
-def _measures(node: Node | None, task: Task) -> tuple[tuple[Measure, ...], dict[str, Threshold]]:
-    possible = {measure.name: measure for measure in MEASURES if task in measure.tasks}
+def _measures(node: Node | None, task: Task, *, fair: bool) -> tuple[tuple[Measure, ...], dict[str, Threshold]]:
+    gaps = [measure.name for measure in MEASURES if measure.subject is Subject.ATTRIBUTE]
+    possible = {m.name: m for m in MEASURES if task in m.tasks and (fair or m.name not in gaps)}
     if node is None:
         chosen: dict[str, Node | None] = {name: None for name, measure in possible.items() if measure.default}
     else:
         chosen = {name: node.get(name) for name in node.mapping()}
         for name in chosen:
             if name not in possible:
-                node.child(name, name).unknown(possible, f"measures of a {task} model")
+                lack = " without `fairness`" if name in gaps else ""
+                node.child(name, name).unknown(possible, f"measures of a {task} model{lack}")
+    if fair:
+        chosen = dict.fromkeys(gaps) | chosen
     thresholds = {}
     for name, settings in chosen.items():
         threshold = _threshold(by_name(name), settings)
         if threshold.warning is not None or threshold.critical is not None:
             thresholds[name] = threshold
+    for name in chosen:
+        package = possible[name].needs_package
+        if node is not None and package is not None and find_spec(package) is None:
+            node.child(name, name).refuse("this measure only after `pip install 'driftline[learning]'`")
     return tuple(possible[name] for name in chosen), thresholds
 
 

@@ -9,14 +9,14 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from . import alarms, doubles, grades, metrics, outcomes, references
+from . import alarms, concepts, doubles, grades, metrics, outcomes, references
 from .grades import Book
 from .maturity import Ripeness
 from .profiles.history import Counted, History, Kept, Segmented
 from .profiles.profile import Profile
 from .stale import Stale, rollup_contents, stale_windows, with_gaps
 from .verdicts import Judged, chunks, verdicts
-from .windows import Window, WindowSize
+from .windows import Window, WindowSize, iso
 from .yardstick import Yardstick
 
 if TYPE_CHECKING:
@@ -208,6 +208,9 @@ class _Analysis:
             self.notes.append(by.note(self.model))
         if waiting and yardstick.waits:
             self.notes.append(f"windows of {size.text}: {waiting:,} wait for labels; {yardstick.maturity.note()}")
+        if size == self.model.window:
+            lasting = concepts.update(self.cluster, self.model, first, self.now)
+            self.statuses.update(verdict.status.value for verdict in lasting)
         start = size.before(first, by.rule.of + by.rule.clear)
         self.alarms += alarms.update(self.cluster, alarms.Scope(self.model.name, size.text, first), start, by.rule)
         return done
@@ -244,4 +247,5 @@ class _Analysis:
             maturity=judged.maturity,
             ripeness=judged.ripeness,
             weighed=judged.weighed,
+            judged=iso(self.now),
         )

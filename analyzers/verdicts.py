@@ -16,7 +16,7 @@ from .grades import Book, Grade, Graded
 from .judge import judge, passes
 from .maturity import Early, Maturity, Ripeness
 from .measures import Estimates, Measurement, ModelView, Reason, Threshold, by_name
-from .measures.compute import measure_windows
+from .measures.compute import measure_attribute, measure_windows
 from .profiles.history import Counted
 from .profiles.profile import Profile
 from .quiet import FEWEST, Key, Quiet, Statistics, learn
@@ -262,7 +262,24 @@ def _measured(model: Model, reference: Reference, chunk: Sequence[Counted]) -> l
             for measure, feature, estimates in measure_windows(views, before, binning, model.measures):
                 for position, estimate in zip(at, estimates.rows(), strict=True):
                     found[position].append(Measurement(measure, estimate, feature, segment))
+    for position, window in enumerate(chunk):
+        found[position] += _of_attributes(model, reference, window)
     return found
+
+
+def _of_attributes(model: Model, reference: Reference, window: Counted) -> Iterator[Measurement]:
+    """How far the groups of each protected attribute lie apart."""
+    whole, seconds = reference.of(window.window)
+    for attribute in model.fairness.attributes:
+        groups, before = (
+            {
+                segment[1]: _view(model, profile, length)
+                for segment, profile in profiles.items()
+                if segment is not None and segment[0] == attribute
+            }
+            for profiles, length in ((window.profiles, window.window.seconds), (whole, seconds))
+        )
+        yield from measure_attribute(attribute, groups, before, model.fairness.minimum_group, model.measures)
 
 
 def _view(model: Model, profile: Profile, seconds: float) -> ModelView:

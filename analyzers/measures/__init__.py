@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from driftline.ingest.events import Task
 
-from . import calibration, classification, drift, estimation, quality, regression, service
+from . import calibration, classification, concept, drift, estimation, fairness, quality, regression, service
 from .measure import (
     Against,
     Compare,
@@ -12,6 +12,8 @@ from .measure import (
     Distribution,
     Estimate,
     Estimates,
+    Gap,
+    Groups,
     Measure,
     Measurement,
     ModelView,
@@ -30,6 +32,8 @@ MEASURES: tuple[Measure, ...] = (
     *regression.MEASURES,
     *calibration.MEASURES,
     *estimation.MEASURES,
+    *fairness.MEASURES,
+    *concept.MEASURES,
     *drift.MEASURES,
     *quality.MEASURES,
     *service.MEASURES,
@@ -59,6 +63,8 @@ __all__ = [
     "Distribution",
     "Estimate",
     "Estimates",
+    "Gap",
+    "Groups",
     "Measure",
     "Measurement",
     "ModelView",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from ..profiles.binning import Binning
 from ..profiles.profile import Profile
 from .distributions import distributions
-from .measure import Distribution, Estimates, Measure, ModelView, Subject
+from .measure import Distribution, Estimates, Measure, Measurement, ModelView, Subject
+
+if TYPE_CHECKING:
+    from .measure import AttributeFunction, DistributionFunction, ModelFunction
 
 
 def measure_windows(
@@ -34,8 +38,8 @@ def measure_windows(
             continue
         if any(_possible(measure, view.profile, binning) for view in currents):
             pairs = zip(currents, (_like(measure, other) for other in others), strict=True)
-            found = [measure.compute(view, other) for view, other in pairs]  # type: ignore[arg-type]
-            yield measure.name, None, Estimates.joined(found)  # type: ignore[arg-type]
+            compute = cast("ModelFunction", measure.compute)
+            yield measure.name, None, Estimates.joined([compute(view, other) for view, other in pairs])
     before = {}
     if references is not None:
         before = dict(distributions([view.profile for view in references], binning, task))
@@ -45,10 +49,32 @@ def measure_windows(
                 yield measure.name, name, _found(measure, distribution, before.get(name))
 
 
+def measure_attribute(
+    attribute: str,
+    groups: Mapping[str, ModelView],
+    references: Mapping[str, ModelView],
+    minimum: int,
+    measures: Sequence[Measure],
+) -> Iterator[Measurement]:
+    """How far the groups of one protected attribute lie apart in one window.
+
+    Args:
+        attribute: Its name.
+        groups: The window's view of each group.
+        references: The reference's.
+        minimum: Predictions that a group must have to take part.
+        measures: What to measure; those of something else are passed over.
+    """
+    for measure in measures:
+        if measure.subject is Subject.ATTRIBUTE:
+            gap = cast("AttributeFunction", measure.compute)(groups, references, minimum)
+            yield Measurement(measure.name, gap.estimate, attribute, groups=gap.groups)
+
+
 def _found(measure: Measure, current: Distribution, reference: Distribution | None) -> Estimates:
     # An empty side makes shares of nothing, which come out as not defined.
     with np.errstate(divide="ignore", invalid="ignore"):
-        return measure.compute(current, reference)  # type: ignore[arg-type, return-value]
+        return cast("DistributionFunction", measure.compute)(current, reference)
 
 
 def _each(views: Sequence[ModelView], count: int) -> Sequence[ModelView]:

@@ -17,16 +17,16 @@ MAX_CELLS = 400
 """Counts beyond which no standard error is worked out: a confusion matrix of 20 classes."""
 
 
-def wilson(successes: FloatArray, trials: FloatArray) -> tuple[FloatArray, FloatArray]:
+def wilson(successes: FloatArray, trials: FloatArray, z: float = Z) -> tuple[FloatArray, FloatArray]:
     """Wilson's score interval of a proportion; NaN where nothing was tried.
 
     Source: Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         share = successes / trials
-        centre = share + Z**2 / (2 * trials)
-        half = Z * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2))
-        scale = 1 + Z**2 / trials
+        centre = share + z**2 / (2 * trials)
+        half = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+        scale = 1 + z**2 / trials
         return np.maximum(0.0, (centre - half) / scale), np.minimum(1.0, (centre + half) / scale)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,8 @@ class Subject(StrEnum):
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
     DISTRIBUTION = "distribution"  # numeric or categorical
+    ATTRIBUTE = "attribute"  # the groups of a protected attribute
+    SERIES = "series"  # all windows up to this one
 
 
 class Direction(StrEnum):
@@ -229,6 +232,32 @@ def _some(number: float) -> float | None:
     return None if number != number else number  # noqa: PLR0124 (only NaN differs from itself, and this is quick)
 
 
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Which groups a gap lies between.
+
+    Attributes:
+        lowest: The one with the smallest rate.
+        highest: The one with the largest.
+        compared: How many were compared.
+        left_out: Those with too few predictions for it.
+    """
+
+    lowest: str
+    highest: str
+    compared: int
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How far groups lie apart, and which; None where there are not two of them."""
+
+    estimate: Estimate
+    groups: Groups | None
+
+
+AttributeFunction = Callable[[Mapping[str, ModelView], Mapping[str, ModelView], int], Gap]
 ModelFunction = Callable[[ModelView, ModelView | None], Estimate]
 DistributionFunction = Callable[[Distribution, Distribution | None], Estimates]
 
@@ -245,6 +274,7 @@ class Measure:
         tasks: Tasks it is defined for.
         needs_labels: Whether its verdict waits for most of the outcomes that will come.
         needs_all_labels: Whether it waits until no more are expected.
+        needs_package: The module of `driftline[learning]` that it is computed with, None for none.
         needs_reference: Whether it has no value without a reference.
         unit: Unit of the value, "" for a plain number, "1" never: as in UCUM "%", "s", "ns", "1/s".
         direction: Which way is worse.
@@ -255,18 +285,20 @@ class Measure:
         default: Whether it is computed when monitors.yml names no measures.
         scatter: How its statistic scatters between quiet windows.
         source: Paper or documentation of the formula.
-        compute: The function; gets the window's view and the reference's, or None without a reference.
+        compute: The function; gets the window's view and the reference's, or None without a reference; of an attribute,
+            the views per group, those of the reference, and how many predictions a group must have.
     """
 
     name: str
     title: str
     family: str
     subject: Subject
-    compute: ModelFunction | DistributionFunction
+    compute: ModelFunction | DistributionFunction | AttributeFunction | Callable[..., Any]
     source: str
     tasks: frozenset[Task] = frozenset(Task)
     needs_labels: bool = False
     needs_all_labels: bool = False
+    needs_package: str | None = None
     needs_reference: bool = False
     unit: str = ""
     direction: Direction = Direction.HIGHER
@@ -285,14 +317,19 @@ class Measurement:
     Attributes:
         measure: Name of the measure.
         estimate: What was found.
-        feature: Feature, or `prediction.score`, `prediction.value`, `prediction.label`; None of the whole model.
+        feature: Feature, `prediction.score`, `prediction.value`, `prediction.label`, or a protected attribute; None of
+            the whole model.
         segment: Segment name and value; None of all predictions.
+        groups: Which groups of a protected attribute a gap lies between.
+        since: Start of the window with which what was found began, ISO 8601; None where that is not told.
     """
 
     measure: str
     estimate: Estimate
     feature: str | None = None
     segment: tuple[str, str] | None = None
+    groups: Groups | None = None
+    since: str | None = None
 
 
 class Status(StrEnum):

@@ -6,17 +6,19 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, product
 from typing import TYPE_CHECKING, Any
 
 import orjson
+
+from driftline.ingest.events import SEGMENTS
 
 from ..windows import Window, iso, parse_moment
 from .arrivals import FIELDS as ARRIVALS
 from .arrivals import Arrivals
 from .binning import Binning
 from .profile import Profile
-from .request import Counting, search_body, segment_body, segment_profiles
+from .request import CROSS, Counting, search_body, segment_body, segment_profiles
 from .store import document_id, from_document, to_document
 
 if TYPE_CHECKING:
@@ -84,23 +86,38 @@ class History:
         self, query: Mapping[str, Any], counting: Counting, segments: Sequence[str], expected: Mapping[str, int]
     ) -> Segmented:
         """Count the predictions that match, per segment: one search, more only where the bucket limit asks for it."""
-        values = [expected.get(name, EXPECTED_VALUES) for name in segments]
+        values = [_expected(name, expected) for name in segments]
         if counting.buckets * (1 + sum(values)) <= MAX_BUCKETS:
             answer = self.cluster.count_predictions(search_body(query, counting, segments))
             counted = self._whole(answer, counting)
             if counted:
-                counted.update(segment_profiles(answer["aggregations"], counting, segments))
+                counted.update(segment_profiles(answer["aggregations"], counting, segments).items())
             return counted
         found: dict[Segment, Profile] = self._whole(
             self.cluster.count_predictions(search_body(query, counting, ())), counting
         )
         for name, number in zip(segments, values, strict=True):
-            parts = math.ceil(2 * number * counting.buckets / MAX_BUCKETS)
-            for part in range(parts):
-                body = segment_body(query, counting, name, part, parts)
-                answer = self.cluster.count_predictions(body).get("aggregations", {"segment0": {"buckets": []}})
-                found.update(segment_profiles(answer, counting, [name]))
+            found.update(self._in_parts(query, counting, name, number, found))
         return found
+
+    def _in_parts(
+        self, query: Mapping[str, Any], counting: Counting, name: str, number: int, found: Segmented
+    ) -> Segmented:
+        """Count one segment in several searches; an intersection for each value of all its parts but the last."""
+        *outer, last = name.split(CROSS)
+        seen = [[key[1] for key in found if key is not None and key[0] == part] for part in outer]
+        counted: dict[Segment, Profile] = {}
+        for chosen in product(*seen):
+            terms = [{"term": {f"{SEGMENTS}.{part}": value}} for part, value in zip(outer, chosen, strict=True)]
+            narrow = {"bool": {"filter": [query, *terms]}} if terms else query
+            within = math.ceil(number / max(1, math.prod(map(len, seen))))
+            parts = math.ceil(2 * within * counting.buckets / MAX_BUCKETS)
+            for part in range(parts):
+                body = segment_body(narrow, counting, last, part, parts)
+                answer = self.cluster.count_predictions(body).get("aggregations", {"segment0": {"buckets": []}})
+                for (_, value), profile in segment_profiles(answer, counting, [last]).items():
+                    counted[name, CROSS.join((*chosen, value))] = profile
+        return counted
 
     @staticmethod
     def _whole(answer: Mapping[str, Any], counting: Counting) -> dict[Segment, Profile]:
@@ -201,6 +218,12 @@ class History:
             filters.append({"range": {"window.start": period.range()}})
         nothing = [{"exists": {"field": "segment.name"}}] if whole else []
         return {"bool": {"filter": filters, "must_not": nothing}}
+
+
+def _expected(name: str, expected: Mapping[str, int]) -> int:
+    if name in expected:
+        return expected[name]
+    return math.prod(expected.get(part, EXPECTED_VALUES) for part in name.split(CROSS))
 
 
 def _identity(kept: Kept) -> tuple[str, str, str, str]:

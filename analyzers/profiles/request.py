@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_CLASSES = 200
 """Classes that are told apart in the confusion matrix."""
+CROSS = "*"
+"""Between the names of the segments that an intersection is made of, and between its values."""
 MAX_SEGMENT_VALUES = 50
 """Values of one segment that are analysed, the most frequent ones."""
 
@@ -160,17 +162,30 @@ def segment_body(query: Mapping[str, Any], counting: Counting, segment: str, par
 
 def segment_profiles(
     answer: Mapping[str, Any], counting: Counting, segments: Sequence[str]
-) -> dict[tuple[str, str] | None, Profile]:
+) -> dict[tuple[str, str], Profile]:
     """The profiles per (segment, value) in an answer."""
     return {
-        (name, str(bucket["key"])): counting.profile(bucket, bucket["doc_count"])
+        (name, value): counting.profile(bucket, bucket["doc_count"])
         for position, name in enumerate(segments)
-        for bucket in answer[f"segment{position}"]["buckets"]
+        for value, bucket in _values(answer[f"segment{position}"], name)
     }
 
 
 def _segment(name: str, parts: Mapping[str, Any]) -> dict[str, Any]:
-    return {"terms": {"field": f"{events.SEGMENTS}.{name}", "size": MAX_SEGMENT_VALUES}, "aggs": parts}
+    first, _, rest = name.partition(CROSS)
+    inner = {"within": _segment(rest, parts)} if rest else parts
+    return {"terms": {"field": f"{events.SEGMENTS}.{first}", "size": MAX_SEGMENT_VALUES}, "aggs": inner}
+
+
+def _values(answer: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The values of a segment in its aggregation's answer, with what was counted of each."""
+    _, _, rest = name.partition(CROSS)
+    for bucket in answer["buckets"]:
+        value = str(bucket["key"])
+        if rest:
+            yield from ((f"{value}{CROSS}{inner}", found) for inner, found in _values(bucket["within"], rest))
+        else:
+            yield value, bucket
 
 
 def _ranges(field: str, bins: NumericBins) -> dict[str, Any]:

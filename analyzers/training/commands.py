@@ -125,10 +125,11 @@ def reference(
         msg = f"{file}: {error}"
         raise ConfigError(msg) from error
     with connected(url) as client:
-        if not client.indices.exists_index_template(name="driftline-profiles"):
+        cluster = Cluster(client, monitors.streams)
+        if not cluster.has_templates():
             msg = "the cluster has no templates of Driftline yet: run `driftline setup`"
             raise StoreError(msg)
-        changed = stored.keep(Cluster(client, monitors.streams), chosen, learnt, iso(datetime.now(UTC)))
+        changed = stored.keep(cluster, chosen, learnt, iso(datetime.now(UTC)))
     _tell(file, chosen, loaded, learnt, changed=changed, as_json=as_json)
 
 

@@ -20,6 +20,7 @@ from .table import Table, taken
 
 if TYPE_CHECKING:
     from ..monitors import Model
+    from ..profiles.history import Segment
 
 
 class UnfitError(ValueError):
@@ -106,8 +107,10 @@ def learn(table: Table, model: Model) -> Learnt:
     binning = _binning(rows, model)
     blank = {name: np.full(table.size, np.nan) for name in binning.scores if name not in rows.scores}
     rows = replace(rows, scores={**rows.scores, **blank})
-    profiles = {segment: _profile(taken(rows, at), binning) for segment, at in table.segments()}
-    return Learnt(binning, {None: _profile(rows, binning), **profiles})
+    profiles: dict[Segment, Profile] = {None: _profile(rows, binning)}
+    for segment, at in table.segments():
+        profiles[segment] = _profile(taken(rows, at), binning)
+    return Learnt(binning, profiles)
 
 
 def _check_features(rows: Rows, model: Model) -> None:

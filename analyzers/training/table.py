@@ -20,11 +20,10 @@ from ..arrays import FloatArray, IntArray
 from ..measures import Task
 from ..outcomes import evaluate
 from ..profiles.raw import Rows
-from ..profiles.request import CLASSIFICATION_EVALUATIONS, EVALUATIONS, MAX_SEGMENT_VALUES
+from ..profiles.request import CLASSIFICATION_EVALUATIONS, CROSS, EVALUATIONS, MAX_SEGMENT_VALUES
 
 if TYPE_CHECKING:
     from ..monitors import Model
-    from ..profiles.history import Segment
 
     Found = Mapping[str, Any]
 
@@ -149,14 +148,16 @@ class Table:
             evaluations={name: evaluations.get(name, unknown) for name in self._evaluated},
         )
 
-    def segments(self) -> Iterator[tuple[Segment, IntArray]]:
+    def segments(self) -> Iterator[tuple[tuple[str, str], IntArray]]:
         """The rows of each value of each segment that is analysed, as their positions; the most frequent values."""
-        found = self._group("segment")
+        columns = {name: np.array(values, dtype=object) for name, values in self._group("segment").items()}
         for name in self._model.segments:
-            values = np.array(found.get(name, ()), dtype=object)
-            counts = Counter(value for value in values if value is not None)
-            for value, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_SEGMENT_VALUES]:
-                yield (name, value), np.flatnonzero(values == value)
+            names = name.split(CROSS)
+            if all(part in columns for part in names):
+                yield from (
+                    ((name, CROSS.join(values)), at)
+                    for values, at in _crossed([columns[part] for part in names], np.arange(self.size))
+                )
 
     def _group(self, kind: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -172,6 +173,23 @@ class Table:
 
 
 _TEXTS = ("categorical", "predicted", "actual", "segment")
+
+
+def _crossed(columns: Sequence[Any], at: IntArray) -> Iterator[tuple[tuple[str, ...], IntArray]]:
+    """The values of a segment, or of an intersection of several, and the positions of the rows that have them.
+
+    Args:
+        columns: The values of each segment, shape (rows,).
+        at: Positions of the rows to look at.
+    """
+    if not columns:
+        yield (), at
+        return
+    here = columns[0][at]
+    counts = Counter(value for value in here if value is not None)
+    for value, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_SEGMENT_VALUES]:
+        for others, rows in _crossed(columns[1:], at[here == value]):
+            yield (value, *others), rows
 
 
 def taken(rows: Rows, at: IntArray) -> Rows:

@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 from synthetic import rows, sample
 
 from driftline.analyzers.judge import default_threshold, judge
-from driftline.analyzers.measures import MEASURES, Measurement, ModelView, Status, Subject, Task, by_name, table
+from driftline.analyzers.measures import (
+    MEASURES,
+    Compare,
+    Direction,
+    Measurement,
+    ModelView,
+    Status,
+    Subject,
+    Task,
+    by_name,
+    table,
+)
 from driftline.analyzers.measures.compute import measure_windows
 from driftline.analyzers.profiles.profile import Profile
 from driftline.analyzers.profiles.raw import Rows, binning_of, profile_of
@@ -147,7 +158,9 @@ def test_the_table_is_whole():
         assert m.title
         assert m.source.startswith("https://"), m.name
         assert m.min_samples >= 0
-        assert m.warning is None or m.critical is None or m.warning <= m.critical
+        if m.warning is not None and m.critical is not None:
+            below = m.compare is Compare.VALUE and m.direction is Direction.LOWER
+            assert (m.critical <= m.warning) if below else (m.warning <= m.critical), m.name
         assert isinstance(m.subject, Subject)
         assert by_name(m.name) is m
     with pytest.raises(KeyError, match="unknown measure 'psy', allowed: accuracy, average_precision"):

@@ -24,7 +24,13 @@ LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 ELSEWHERE = ("driftline up", "driftline down", "pip install", "make ")
 AFTER_THE_TOUR = [
     ROOT / "docs" / "how-to" / name
-    for name in ("choose-a-reference.md", "keep-false-alarms-few.md", "estimate-performance.md", "wait-for-labels.md")
+    for name in (
+        "choose-a-reference.md",
+        "keep-false-alarms-few.md",
+        "estimate-performance.md",
+        "wait-for-labels.md",
+        "watch-fairness.md",
+    )
 ]
 
 

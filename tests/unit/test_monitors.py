@@ -90,7 +90,7 @@ def model(text: str) -> str:
         (model("rollups: [1h]"), "models[0].rollups[0]: got '1h', allowed: a size that is a whole number of windows"),
         (
             model("windw: 1d"),
-            "models[0].windw: unknown 'windw' (did you mean 'window'?), allowed: alarm, alpha, false_alarms",
+            "models[0].windw: unknown 'windw' (did you mean 'window'?), allowed: alarm, alpha, fairness",
         ),
         (
             model("measures: {psy: {}}"),

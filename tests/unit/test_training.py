@@ -61,6 +61,22 @@ def test_rows_become_profiles_of_all_and_of_each_segment():
     assert (north.predictions, north.labelled, north.numeric["age"].missing) == (2, 1, 1)
 
 
+def test_intersections_are_segments_of_their_own():
+    """As they are in the counts of the cluster; a row that lacks one of them is in none."""
+    crossed = BINARY.replace("segments: [region]", "segments: [region*colour]")
+    columns = WHOLE | {"features": ["age"], "segments": ["region", "colour"]}
+    profiles = learn(table(ROWS, columns, crossed), model(crossed)).profiles
+    assert {segment: profile.predictions for segment, profile in profiles.items()} == {
+        None: 4,
+        ("region", "north"): 2,
+        ("region", "south"): 1,
+        ("colour", "red"): 2,
+        ("colour", "blue"): 1,
+        ("region*colour", "north*red"): 2,
+        ("region*colour", "south*blue"): 1,
+    }
+
+
 def test_features_alone_are_a_training_set():
     """Answers then have bins that need no data, so that windows can be measured; nothing of the set counts in them."""
     rows = [{"age": number} for number in range(100)]
