@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from driftline.ingest.events import Task
 
-from . import calibration, classification, concept, drift, estimation, fairness, quality, regression, service
+from . import calibration, classification, concept, drift, estimation, fairness, joint, quality, regression, service
 from .measure import (
     Against,
     Compare,
@@ -34,6 +34,7 @@ MEASURES: tuple[Measure, ...] = (
     *estimation.MEASURES,
     *fairness.MEASURES,
     *concept.MEASURES,
+    *joint.MEASURES,
     *drift.MEASURES,
     *quality.MEASURES,
     *service.MEASURES,

@@ -24,6 +24,7 @@ class Subject(StrEnum):
     DISTRIBUTION = "distribution"  # numeric or categorical
     ATTRIBUTE = "attribute"  # the groups of a protected attribute
     SERIES = "series"  # all windows up to this one
+    ROWS = "rows"  # a random sample of predictions
 
 
 class Direction(StrEnum):
@@ -250,6 +251,14 @@ class Groups:
 
 
 @dataclass(frozen=True, slots=True)
+class Contribution:
+    """A feature, and its share of what was found."""
+
+    feature: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """How far groups lie apart, and which; None where there are not two of them."""
 
@@ -321,6 +330,7 @@ class Measurement:
             the whole model.
         segment: Segment name and value; None of all predictions.
         groups: Which groups of a protected attribute a gap lies between.
+        contributions: Features by their share of what was found, the largest first.
         since: Start of the window with which what was found began, ISO 8601; None where that is not told.
     """
 
@@ -330,6 +340,7 @@ class Measurement:
     segment: tuple[str, str] | None = None
     groups: Groups | None = None
     since: str | None = None
+    contributions: tuple[Contribution, ...] = ()
 
 
 class Status(StrEnum):
