@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PAGE = 10_000
 """Buckets or documents in one page: `index.max_result_window`."""
 CONFLICT = 409
+SEED = 0
 
 
 class StoreError(RuntimeError):
@@ -124,6 +125,12 @@ class Cluster:
         body = {"size": 0, "track_total_hits": True, "query": query, "aggs": _content_aggregations()}
         answer = self.count_predictions(body)
         return _content("", window, answer.get("aggregations", {}), answer["hits"]["total"]["value"])
+
+    def sample(self, query: Mapping[str, Any], fields: Sequence[str], size: int) -> list[Hit]:
+        """A random sample of the predictions that match, with their time and these fields: the same one each time."""
+        score = {"query": query, "random_score": {"seed": SEED, "field": "_seq_no"}, "boost_mode": "replace"}
+        body = {"size": size, "query": {"function_score": score}, "_source": [events.TIMESTAMP, *fields]}
+        return list(self.count_predictions(body)["hits"]["hits"])
 
     # Outcomes
 

@@ -155,6 +155,8 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
     }
     if (groups := measurement.groups) is not None:
         found["metric"]["groups"] = asdict(groups)
+    if measurement.contributions:
+        found["metric"]["contributions"] = [asdict(part) for part in measurement.contributions]
     if measurement.feature is not None:
         found["feature"] = {"name": measurement.feature}
     if measurement.segment is not None:

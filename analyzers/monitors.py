@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.util import find_spec
@@ -45,6 +45,19 @@ class Fairness:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """What is fetched for the measure that looks at rows.
+
+    Attributes:
+        rows: At most so many of a window, and of its reference.
+        window: Size of the windows that it looks at.
+    """
+
+    rows: int
+    window: WindowSize
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """What to monitor of one model.
 
@@ -65,6 +78,7 @@ class Model:
         alarm: How many bad windows make an alarm.
         labels: What verdicts that need labels wait for.
         fairness: Whose fair treatment is measured.
+        sampling: What is fetched for the measure that looks at rows.
     """
 
     name: str
@@ -83,6 +97,7 @@ class Model:
     alarm: Rule
     labels: Labels
     fairness: Fairness
+    sampling: Sampling
 
     @property
     def judging(self) -> str:
@@ -90,7 +105,7 @@ class Model:
         parts = (
             JUDGING,
             *(self.task, self.positive_class, self.reference, self.segments),
-            *(self.false_alarms, self.alpha, self.rollups, self.alarm, self.labels, self.fairness),
+            *(self.false_alarms, self.alpha, self.rollups, self.alarm, self.labels, self.fairness, self.sampling),
         )
         measured = [(measure.name, self.thresholds.get(measure.name)) for measure in self.measures]
         return hashlib.sha256(repr((parts, measured)).encode()).hexdigest()[:16]
@@ -169,7 +184,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
 
 _KEYS = {
     "name", "task", "positive_class", "window", "rollups", "lateness", "reference",
-    "features", "segments", "measures", "false_alarms", "alpha", "alarm", "labels", "fairness",
+    "features", "segments", "measures", "false_alarms", "alpha", "alarm", "labels", "fairness", "sampling",
 }  # fmt: skip
 
 
@@ -187,13 +202,14 @@ def _model(node: Node) -> Model:
     measures, thresholds = _measures(node.get("measures"), task, fair=bool(fairness.attributes))
     named = [_segment(item) for item in node.list("segments")]
     budget, alpha = _budget(node)
+    rollups = tuple(_rollup(item, window) for item in node.list("rollups"))
     lateness = node.get("lateness")
     return Model(
         name=node["name"].text(),
         task=task,
         positive_class=positive.label() if positive else None,
         window=window,
-        rollups=tuple(_rollup(item, window) for item in node.list("rollups")),
+        rollups=rollups,
         lateness=lateness.length() if lateness else timedelta(0),
         reference=read_reference(node.get("reference"), window),
         features=_features(node.get("features")),
@@ -205,6 +221,7 @@ def _model(node: Node) -> Model:
         alarm=_alarm(node.get("alarm")),
         labels=_labels(node.get("labels"), task),
         fairness=fairness,
+        sampling=_sampling(node.get("sampling"), window, rollups),
     )
 
 
@@ -274,6 +291,19 @@ def _fairness(node: Node | None, task: Task) -> Fairness:
     if not attributes:
         node["attributes"].refuse("a list of at least one segment")
     return Fairness(attributes, minimum.whole(low=2, high=1_000_000) if minimum else Fairness().minimum_group)
+
+
+def _sampling(node: Node | None, window: WindowSize, rollups: Sequence[WindowSize]) -> Sampling:
+    default = Sampling(1_000, window)
+    if node is None:
+        return default
+    node.keys({"rows", "window"})
+    rows, size = node.get("rows"), node.get("window")
+    sizes = {known.text: known for known in (window, *rollups)}
+    return Sampling(
+        rows=rows.whole(low=100, high=10_000) if rows else default.rows,
+        window=sizes[size.choice(list(sizes))] if size else default.window,
+    )
 
 
 def _rollup(node: Node, window: WindowSize) -> WindowSize:

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from . import alarms, concepts, doubles, grades, metrics, outcomes, references
+from . import alarms, concepts, doubles, grades, joint, metrics, outcomes, references
 from .grades import Book
 from .maturity import Ripeness
 from .profiles.history import Counted, History, Kept, Segmented
@@ -21,8 +21,10 @@ from .yardstick import Yardstick
 
 if TYPE_CHECKING:
     from .cluster import Cluster, Content
+    from .measures import Verdict
     from .monitors import Model, Monitors
     from .references import Reference
+    from .verdicts import Standard
 
     Progress = Callable[[str, int, int], None]
 
@@ -104,6 +106,8 @@ class _Analysis:
         cluster.refresh(cluster.streams.profiles)
         self.frame: Reference = references.resolve(cluster, self.history, model, now)
         self.binning = self.frame.counting.binning
+        wanted = any(measure.name == joint.NAME for measure in self.model.measures)
+        self.joint = joint.Joint(cluster, model, self.binning) if wanted else None
         self.statuses: Counter[str] = Counter()
         self.alarms = 0
         self.notes = list(self.frame.notes)
@@ -195,12 +199,13 @@ class _Analysis:
                 counted = [window for _, window in chunk]
                 found = verdicts(self.model, reference, by, counted, book, yardstick.maturity)
                 for (window, profiled), judged in zip(chunk, found, strict=True):
+                    told = [*judged.verdicts, *self._of_rows(profiled, size, reference, by)]
                     scope = self._scope(window, profiled, size, reference, judged)
-                    written = metrics.operations(self.cluster.streams.metrics, scope, judged.verdicts)
+                    written = metrics.operations(self.cluster.streams.metrics, scope, told)
                     kept = self._kept(window, size, profiled.profiles.get(None))
                     marked = self.history.mark(replace(kept, judged=yardstick.digest(kept)))
                     self.cluster.write([*written, *marked])
-                    self.statuses.update(verdict.status.value for verdict in judged.verdicts)
+                    self.statuses.update(verdict.status.value for verdict in told)
                 waiting += sum(judged.ripeness is Ripeness.EARLY and not judged.weighed for judged in found)
                 done += len(chunk)
                 self.progress(f"{self.model.name} {size.text}: judged", done, len(stale))
@@ -214,6 +219,13 @@ class _Analysis:
         start = size.before(first, by.rule.of + by.rule.clear)
         self.alarms += alarms.update(self.cluster, alarms.Scope(self.model.name, size.text, first), start, by.rule)
         return done
+
+    def _of_rows(self, window: Counted, size: WindowSize, reference: Reference, by: Standard) -> Iterator[Verdict]:
+        """The verdict of the measure that looks at rows, where it is asked for."""
+        if self.joint is not None and size == self.model.sampling.window:
+            verdict = self.joint.verdict(window, reference, by.level.alpha)
+            if verdict is not None:
+                yield verdict
 
     def _counted(self, stale: Iterable[Stale], size: WindowSize) -> Iterator[tuple[Stale, Counted]]:
         for window in stale:
