@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import AuthorizationException, Elasticsearch, NotFoundError
 
 from driftline.ingest import events
 from driftline.ingest.streams import Streams
@@ -51,6 +51,13 @@ class Cluster:
 
     client: Elasticsearch
     streams: Streams
+
+    def has_templates(self) -> bool:
+        """Whether `driftline setup` has run, as far as one may ask."""
+        try:
+            return bool(self.client.indices.exists_index_template(name="driftline-profiles"))
+        except AuthorizationException:
+            return True
 
     def search(self, index: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """One search; an index that does not exist yet is empty."""

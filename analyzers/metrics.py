@@ -71,8 +71,8 @@ class Scope:
         version: Model version.
         size: Name of the window size.
         window: The window.
-        reference: The reference period, None without one.
-        reference_kind: `fixed`, `rolling` or `seasonal`.
+        reference: The reference period; None without one, and of a training set.
+        reference_kind: `fixed`, `rolling`, `seasonal` or `file`; None without a reference.
         label_coverage: Share of the predictions whose outcome is known, per segment (None: all predictions).
         as_of: When the last of the data reached Elasticsearch, ISO 8601.
         grades: How good estimates of performance have been, per measure.
@@ -87,7 +87,7 @@ class Scope:
     size: str
     window: Window
     reference: Window | None
-    reference_kind: str
+    reference_kind: str | None
     label_coverage: dict[tuple[str, str] | None, float]
     as_of: str
     grades: Mapping[str, Graded]
@@ -164,10 +164,13 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         names, values = name.split(CROSS), value.split(CROSS)
         parts = dict(zip(names, values, strict=True)) if len(names) == len(values) else {}
         found |= {"segment": {"name": name, "value": value}, "segments": parts}
-    if scope.reference is not None:
-        start, end = iso(scope.reference.start), iso(scope.reference.end)
-        found["reference"] = {"kind": scope.reference_kind, "start": start, "end": end}
+    if scope.reference_kind is not None:
+        found["reference"] = {"kind": scope.reference_kind, **_bounds(scope.reference)}
     return found
+
+
+def _bounds(period: Window | None) -> dict[str, str]:
+    return {"start": iso(period.start), "end": iso(period.end)} if period else {}
 
 
 def _judged(verdict: Verdict) -> dict[str, Any]:

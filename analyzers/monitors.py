@@ -18,9 +18,11 @@ from .firing import Rule
 from .judge import default_threshold
 from .maturity import Early, Labels
 from .measures import MEASURES, Compare, Direction, Measure, Subject, Task, Threshold, by_name
-from .moving import Moving, Season
+from .moving import Moving
 from .profiles.request import CROSS
+from .reference_setting import read_reference
 from .settings import ConfigError, Node
+from .training.stored import TrainingSet
 from .windows import Window, WindowSize
 
 JUDGING = 4
@@ -66,7 +68,7 @@ class Model:
         window: Size of the windows that are analysed.
         rollups: Larger windows, made as sums.
         lateness: How long after its end a window waits for events still on their way.
-        reference: What windows are compared with: a fixed period, or one that moves; None: no comparison.
+        reference: What windows are compared with: a fixed period, one that moves, or a training set; None: nothing.
         features: Kind (`numeric` or `categorical`) by feature; None: found in the data.
         segments: Segments that are also analysed one by one.
         measures: What is measured.
@@ -85,7 +87,7 @@ class Model:
     window: WindowSize
     rollups: tuple[WindowSize, ...]
     lateness: timedelta
-    reference: Window | Moving | None
+    reference: Window | Moving | TrainingSet | None
     features: Mapping[str, str] | None
     segments: tuple[str, ...]
     measures: tuple[Measure, ...]
@@ -209,7 +211,7 @@ def _model(node: Node) -> Model:
         window=window,
         rollups=rollups,
         lateness=lateness.length() if lateness else timedelta(0),
-        reference=_reference(node.get("reference"), window),
+        reference=read_reference(node.get("reference"), window),
         features=_features(node.get("features")),
         segments=_with_parts([*named, *fairness.attributes]),
         measures=measures,
@@ -309,42 +311,6 @@ def _rollup(node: Node, window: WindowSize) -> WindowSize:
     if not size.holds(window):
         node.refuse(f"a size that is a whole number of windows of {window.text}")
     return size
-
-
-def _reference(node: Node | None, window: WindowSize) -> Window | Moving | None:
-    if node is None:
-        return None
-    kind = node["kind"].choice(list(_REFERENCES)) if node.get("kind") else "fixed"
-    required, optional = _REFERENCES[kind]
-    node.keys({"kind", *required, *optional}, required=required)
-    if kind == "fixed":
-        start, end = (node[key].moment() for key in ("start", "end"))
-        if end <= start:
-            node["end"].refuse(f"a time after start, {start.isoformat()}")
-        return Window(start, end)
-    if window.text == "month":
-        node["kind"].refuse("fixed, since months are too long for a reference that moves by days")
-    gap = node["gap"].length() if node.get("gap") else timedelta(0)
-    if kind == "rolling":
-        return Moving(_whole_days(node["last"]), gap)
-    season = Season(node["season"].choice([season.value for season in Season]))
-    if season is not Season.DAY_OF_WEEK and window.seconds > 3_600:
-        node["season"].refuse(f"{Season.DAY_OF_WEEK}, since windows are longer than an hour")
-    return Moving(node["weeks"].whole(low=2, high=52) * timedelta(days=7), gap, season)
-
-
-_REFERENCES: dict[str, tuple[set[str], set[str]]] = {
-    "fixed": ({"start", "end"}, set()),
-    "rolling": ({"last"}, {"gap"}),
-    "seasonal": ({"season", "weeks"}, {"gap"}),
-}
-
-
-def _whole_days(node: Node) -> timedelta:
-    length = node.length()
-    if length % timedelta(days=1):
-        node.refuse("a length of whole days, such as 28d")
-    return length
 
 
 def _features(node: Node | None) -> dict[str, str] | None:

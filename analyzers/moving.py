@@ -1,14 +1,19 @@
-"""References that move with the window: the last days, or the same hours of the last weeks. Pure."""
+"""References that move with the window: the last days, or the same hours of the last weeks, holidays apart. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from .windows import Window
 
 DAY = timedelta(days=1)
+SUNDAY = 6
+
+Cell = tuple[bool, int | None]
+"""Windows that are compared with each other: whether of days off, and of which season; None: of all seasons."""
 
 
 class Season(StrEnum):
@@ -27,11 +32,13 @@ class Moving:
         length: How far it reaches back.
         gap: How long before the window's day it ends.
         season: Which windows of it count; None: all, a rolling reference.
+        holidays: Days, in UTC and in order, that are unlike others.
     """
 
     length: timedelta
     gap: timedelta = timedelta(0)
     season: Season | None = None
+    holidays: tuple[date, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -52,7 +59,46 @@ class Moving:
         end = day - self.gap
         return Window(end - self.length, end)
 
-    def cell(self, moment: datetime) -> int:
+    def is_holiday(self, window: Window) -> bool:
+        """Whether a window begins on a holiday; one that is longer than a day is more than that."""
+        return window.seconds <= DAY.total_seconds() and _day(window) in self.holidays
+
+    def cell(self, window: Window) -> Cell:
+        """What a window is compared with; one that is longer than a season holds several, and so with all of them."""
+        off = self.is_holiday(window)
+        whole = self.season is None or window.seconds > self.longest
+        return off, None if whole else self._season(window, off=off)
+
+    def cells(self, window: Window, days_off: Collection[date]) -> Iterator[Cell]:
+        """What a window of the reference is part of.
+
+        Args:
+            window: The window.
+            days_off: The days that holidays are compared with, as `days_off` gives them.
+        """
+        for off, is_part in ((False, not self.is_holiday(window)), (True, _day(window) in days_off)):
+            if is_part:
+                yield off, None
+                if self.season is not None:
+                    yield off, self._season(window, off=off)
+
+    def _season(self, window: Window, *, off: bool) -> int:
+        # Days off are few, and alike whatever their weekday: only their hours are told apart.
+        if off:
+            return 0 if self.season is Season.DAY_OF_WEEK else window.start.astimezone(UTC).hour
+        return self.season_of(window.start)
+
+    def days_off(self, period: Window) -> frozenset[date]:
+        """The days of a period that holidays are compared with: its own holidays, or else its Sundays."""
+        if not self.holidays:
+            return frozenset()
+        count = (period.end - period.start) // DAY
+        days = [(period.start + number * DAY).astimezone(UTC).date() for number in range(count)]
+        return frozenset(day for day in days if day in self.holidays) or frozenset(
+            day for day in days if day.weekday() == SUNDAY
+        )
+
+    def season_of(self, moment: datetime) -> int:
         """The season of a moment, in UTC, counted from 0; always 0 without seasons."""
         moment = moment.astimezone(UTC)
         match self.season:
@@ -64,3 +110,7 @@ class Moving:
                 return 24 * moment.weekday() + moment.hour
             case _:
                 return 0
+
+
+def _day(window: Window) -> date:
+    return window.start.astimezone(UTC).date()

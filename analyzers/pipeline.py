@@ -209,7 +209,7 @@ class _Analysis:
                 waiting += sum(judged.ripeness is Ripeness.EARLY and not judged.weighed for judged in found)
                 done += len(chunk)
                 self.progress(f"{self.model.name} {size.text}: judged", done, len(stale))
-        if reference.period:
+        if reference.kind:
             self.notes.append(by.note(self.model))
         if waiting and yardstick.waits:
             self.notes.append(f"windows of {size.text}: {waiting:,} wait for labels; {yardstick.maturity.note()}")

@@ -7,17 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from driftline.ingest import events
 
 from .measures import Task
-from .moving import Moving
-from .profiles.binning import SCORE_BINS, Binning, NumericBins
-from .profiles.choose import Fields, NoDataError, choose_binning, features_in, score_fields
-from .profiles.edges import coarsen
+from .moving import Cell, Moving
+from .profiles.binning import Binning
+from .profiles.choose import Fields, NoDataError, choose_binning, features_in, probability_bins, score_fields
 from .profiles.history import History, Kept, Segmented
 from .profiles.request import Counting
+from .training import stored
 from .windows import Window, complete, iso
 
 if TYPE_CHECKING:
@@ -33,13 +31,13 @@ class Reference:
 
     Attributes:
         counting: The bins, and how they are counted.
-        period: The period it was learnt from, None without one.
+        period: The period it was learnt from; None without one, and of a training set.
         profiles: Its profile per segment, None for all predictions; empty as long as there is none.
         content: Changes whenever the reference does.
         notes: What the user should know of it, a sentence each.
         moving: How it moves, None for a fixed one.
-        seasons: Of a seasonal one, the profiles of each season.
-        seconds: Of a seasonal one, how much time those are of.
+        cells: Of a moving one, the profiles of each season, and of days off.
+        seconds: Of a moving one, how much time those are of.
     """
 
     counting: Counting
@@ -48,23 +46,24 @@ class Reference:
     content: str
     notes: tuple[str, ...] = ()
     moving: Moving | None = None
-    seasons: Mapping[int, Segmented] = field(default_factory=dict)
-    seconds: Mapping[int, float] = field(default_factory=dict)
+    cells: Mapping[Cell, Segmented] = field(default_factory=dict)
+    seconds: Mapping[Cell, float] = field(default_factory=dict)
 
     @property
-    def kind(self) -> str:
-        """As in monitors.yml."""
+    def kind(self) -> str | None:
+        """As in monitors.yml; None as long as there is nothing to compare with."""
+        if self.period is None:
+            return "file" if self.profiles else None
         return self.moving.kind if self.moving else "fixed"
 
     def of(self, window: Window) -> tuple[Segmented, float]:
-        """What a window is compared with, per segment, and of how many seconds that is; nothing without a period."""
+        """What a window is compared with, per segment, and of how many seconds that is; 0 for a training set."""
         if self.period is None:
-            return {}, 0.0
-        # A window longer than a season holds several, and is compared with all of them.
-        if self.moving is None or self.moving.season is None or window.seconds > self.moving.longest:
+            return self.profiles, 0.0
+        if self.moving is None:
             return self.profiles, self.period.seconds
-        season = self.moving.cell(window.start)
-        return self.seasons.get(season, {}), self.seconds.get(season, 0.0)
+        cell = self.moving.cell(window)
+        return self.cells.get(cell, {}), self.seconds.get(cell, 0.0)
 
 
 def resolve(cluster: Cluster, history: History, model: Model, now: datetime) -> Reference:
@@ -77,6 +76,8 @@ def resolve(cluster: Cluster, history: History, model: Model, now: datetime) -> 
     """
     if isinstance(model.reference, Moving):
         return _of_moving(cluster, history, model, model.reference, now)
+    if isinstance(model.reference, stored.TrainingSet):
+        return _of_training_set(cluster, model)
     period = model.reference
     if period is not None and not complete(period, model.lateness, now):
         note = f"the reference period ends on {iso(period.end)}: until then windows are measured and not compared"
@@ -97,6 +98,20 @@ def resolve(cluster: Cluster, history: History, model: Model, now: datetime) -> 
         kept = history.count(query, counting, model.segments, expected={})
         history.keep_reference(period, counting, kept, content.digest)
     return Reference(counting, period, kept, content.digest, notes)
+
+
+def _of_training_set(cluster: Cluster, model: Model) -> Reference:
+    """What `driftline reference` stored."""
+    found = stored.find(cluster, model)
+    if found is None:
+        command = f"driftline reference FILE --model {model.name}"
+        note = f"no training set is stored for the model as it is configured: run `{command}`"
+        return _without(_provisional(model), (f"{note}; until then windows are measured and not compared",), model)
+    learnt, notes = found.learnt.logged(features_in(cluster.features()))
+    rows = learnt.profiles[None].predictions
+    told = f"the reference is the training set of {rows:,} rows that was stored at {found.as_of}"
+    counting = Counting(learnt.binning, score_fields(model, learnt.binning.classes))
+    return Reference(counting, None, learnt.profiles, found.content, (told, *notes))
 
 
 def _of_moving(cluster: Cluster, history: History, model: Model, moving: Moving, now: datetime) -> Reference:
@@ -124,19 +139,19 @@ def moved(history: History, model: Model, frame: Reference, period: Window) -> R
     """
     moving = frame.moving
     assert moving is not None
-    whole: dict[Segment, Profile] = {}
-    seasons: dict[int, dict[Segment, Profile]] = {}
-    seconds: dict[int, float] = {}
+    days_off = moving.days_off(period)
+    cells: dict[Cell, dict[Segment, Profile]] = {}
+    seconds: dict[Cell, float] = {}
     last: datetime | None = None
     for counted in history.windows(model.window.text, period, frame.counting.binning):
-        season = moving.cell(counted.window.start)
-        if counted.window.start != last:  # several versions may share a window
-            seconds[season] = seconds.get(season, 0.0) + counted.window.seconds
-        last = counted.window.start
-        for total in (whole, seasons.setdefault(season, {})):
+        for cell in moving.cells(counted.window, days_off):
+            if counted.window.start != last:  # several versions may share a window
+                seconds[cell] = seconds.get(cell, 0.0) + counted.window.seconds
+            total = cells.setdefault(cell, {})
             for segment, profile in counted.profiles.items():
                 total[segment] = total[segment] + profile if segment in total else profile
-    return replace(frame, period=period, profiles=whole, seasons=seasons, seconds=seconds)
+        last = counted.window.start
+    return replace(frame, period=period, profiles=cells.get((False, None), {}), cells=cells, seconds=seconds)
 
 
 def predictions_of(model: Model, period: Window | None, version: str | None = None) -> dict[str, Any]:
@@ -155,9 +170,7 @@ def _without(binning: Binning, notes: tuple[str, ...], model: Model) -> Referenc
 
 def _provisional(model: Model) -> Binning:
     """Bins that need no data: equal ones for a probability, none for features."""
-    edges = np.linspace(0.0, 1.0, SCORE_BINS - 1)
-    bins = NumericBins(edges, coarsen(np.ones(SCORE_BINS, np.int64)))
-    return Binning(scores={str(model.positive_class): bins} if model.task is Task.BINARY else {})
+    return Binning(scores={str(model.positive_class): probability_bins()} if model.task is Task.BINARY else {})
 
 
 def _binning(
@@ -166,8 +179,9 @@ def _binning(
     fields, notes = _fields(cluster, model)
     key = repr((model.task, model.positive_class, model.features))
     # Bins once chosen stay, also when older predictions come in and the first whole length is another.
-    moves = isinstance(model.reference, Moving)
-    key, kept_for = (f"{key}/{model.reference}", None) if moves else (key, period)
+    kept_for = period
+    if isinstance(model.reference, Moving):
+        key, kept_for = f"{key}/{replace(model.reference, holidays=())}", None
     kept = history.binning(kept_for, key)
     if kept is None:
         kept = choose_binning(cluster.count_predictions, model, predictions_of(model, period), fields)

@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NoReturn
 
 from .windows import ALLOWED_LENGTHS, ALLOWED_SIZES, WindowSize, parse_length, parse_moment
@@ -128,3 +128,10 @@ class Node:
             return parse_moment(str(self.value))
         except ValueError:
             self.refuse("an ISO 8601 date or time such as 2013-01-31 or 2013-01-31T06:00:00Z")
+
+    def day(self) -> date:
+        """The value as a date."""
+        try:
+            return date.fromisoformat(str(self.value))
+        except ValueError:
+            self.refuse("an ISO 8601 date such as 2013-07-04")

@@ -91,5 +91,6 @@ class Yardstick:
         if period is None:
             return
         for window in self._history.windows(size.text, period, self._frame.counting.binning):
-            if window.window.end <= period.end:
+            unlike = self._frame.moving is not None and self._frame.moving.is_holiday(window.window)
+            if window.window.end <= period.end and not unlike:
                 yield window

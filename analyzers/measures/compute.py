@@ -38,7 +38,7 @@ def measure_windows(
         if measure.subject is not Subject.MODEL or (measure.needs_reference and references is None):
             continue
         if any(_possible(measure, view.profile, binning) for view in currents):
-            pairs = zip(currents, others, strict=True)
+            pairs = zip(currents, (_like(measure, other) for other in others), strict=True)
             compute = cast("ModelFunction", measure.compute)
             yield measure.name, None, Estimates.joined([compute(view, other) for view, other in pairs])
     before = {}
@@ -80,6 +80,12 @@ def _found(measure: Measure, current: Distribution, reference: Distribution | No
 
 def _each(views: Sequence[ModelView], count: int) -> Sequence[ModelView]:
     return list(views) * count if len(views) == 1 else views
+
+
+def _like(measure: Measure, reference: ModelView | None) -> ModelView | None:
+    """What a measure is compared with; a training set was never served, and says nothing of how a service does."""
+    timeless = reference is not None and not reference.seconds
+    return None if timeless and measure.family == "service" else reference
 
 
 def _applies(subject: Subject, distribution: Distribution) -> bool:

@@ -110,7 +110,7 @@ class ModelView:
         profile: The window's counts.
         task: What kind of answer the model gives.
         positive_class: The class that scores are of (binary only).
-        seconds: Length of the window.
+        seconds: Length of the window; 0 of a training set, which has none.
     """
 
     profile: Profile

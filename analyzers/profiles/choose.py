@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from driftline.ingest import events
 from driftline.ingest.events import Task
 
 from .binning import FINE_BINS, MAX_CATEGORIES, SCORE_BINS, Binning, NumericBins
-from .edges import Piece, Pieces, Quantity, choose_bins, counted, requests
+from .edges import Piece, Pieces, Quantity, choose_bins, coarsen, counted, requests
 from .request import MAX_CLASSES
 
 if TYPE_CHECKING:
@@ -61,6 +63,11 @@ def score_fields(model: Model, classes: Sequence[str]) -> dict[str, str]:
             return {name: f"{events.PREDICTION_PROBABILITIES}.{name}" for name in classes}
         case _:
             return {}
+
+
+def probability_bins() -> NumericBins:
+    """Bins of a probability that need no data: equal ones."""
+    return NumericBins(np.linspace(0.0, 1.0, SCORE_BINS - 1), coarsen(np.ones(SCORE_BINS, np.int64)))
 
 
 def choose_binning(search: Search, model: Model, query: Mapping[str, Any], fields: Fields) -> Binning:

@@ -144,19 +144,31 @@ class TableMapping:
             raise EventError(msg)
         moment = self._moment("timestamp", found)
         if self.predicts:
-            yield self._prediction(row, found, str(identity), moment)
+            if moment is None:
+                msg = "timestamp is missing"
+                raise EventError(msg)
+            yield self.prediction(row, id=str(identity), timestamp=moment)
         if found.get("outcome") is not None:
             known = self._moment("outcome_timestamp", found) if "outcome_timestamp" in self.fields else moment
             if known is None:
                 msg = "outcome_timestamp is missing: the row has an outcome, and not when it became known"
                 raise EventError(msg)
-            actual = "value" if found.get("task") == "regression" or "value" in self.fields else "label"
-            outcome = cells.number("outcome", found["outcome"]) if actual == "value" else cells.group(found["outcome"])
-            model = found.get("model")
-            yield Outcome(id=str(identity), timestamp=known, model=model, **{actual: outcome})
+            numeric = found.get("task") == "regression" or "value" in self.fields
+            actual = outcome(found["outcome"], number=numeric)
+            yield Outcome(id=str(identity), timestamp=known, model=found.get("model"), **actual)
 
-    def _prediction(self, row: Mapping[str, Any], found: Mapping[str, Any], identity: str, moment: Any) -> Prediction:
-        given: dict[str, Any] = {name: found[name] for name in PREDICTION_FIELDS if found.get(name) is not None}
+    def prediction(self, row: Mapping[str, Any], **told: Any) -> Prediction:
+        """The prediction in a row.
+
+        Args:
+            row: The row.
+            **told: Fields that are known from elsewhere, in place of those of the row.
+
+        Raises:
+            EventError: The row lacks what a prediction needs.
+        """
+        found = {name: place.of(row) for name, place in self.fields.items() if name in PREDICTION_FIELDS}
+        given: dict[str, Any] = {name: value for name, value in found.items() if value is not None} | told
         for name in ("score", "value", "duration"):
             if name in given:
                 given[name] = cells.number(name, given[name])
@@ -169,16 +181,11 @@ class TableMapping:
             if name not in given:
                 msg = f"{name} is missing"
                 raise EventError(msg)
-        if moment is None:
-            msg = "timestamp is missing"
-            raise EventError(msg)
         probabilities = {name: cells.number(name, place.of(row)) for name, place in self.probabilities.items()}
         segments = {
             name: cells.group(value) for name, place in self.segments.items() if (value := place.of(row)) is not None
         }
         return Prediction(
-            id=identity,
-            timestamp=moment,
             probabilities=probabilities or None,
             features={name: self._cell(place, row) for name, place in self._features(row).items()},
             segments=segments,
@@ -215,8 +222,21 @@ class TableMapping:
         return moment
 
 
-def load(path: Path) -> TableMapping:
+def outcome(value: Any, *, number: bool) -> dict[str, Any]:
+    """What came true, in a cell, as the field of an `Outcome`.
+
+    Raises:
+        EventError: It should be a number, and is not.
+    """
+    return {"value": cells.number("outcome", value)} if number else {"label": cells.group(value)}
+
+
+def load(path: Path, *, training: bool = False) -> TableMapping:
     """Read a mapping.
+
+    Args:
+        path: The file.
+        training: Whether it is of a training set, which holds no events: without times, ids, or even predictions.
 
     Raises:
         MappingError: The file cannot be read, or says something that is not allowed.
@@ -229,11 +249,11 @@ def load(path: Path) -> TableMapping:
     except yaml.YAMLError as error:
         msg = f"{path}: not valid YAML: {' '.join(str(error).split())}"
         raise MappingError(msg) from error
-    return parse(content, str(path))
+    return parse(content, str(path), training=training)
 
 
-def parse(content: Any, file: str = "mapping.yml") -> TableMapping:
-    """The mapping in the content of a mapping file.
+def parse(content: Any, file: str = "mapping.yml", *, training: bool = False) -> TableMapping:
+    """The mapping in the content of a mapping file; the arguments are those of `load`.
 
     Raises:
         MappingError: It says something that is not allowed.
@@ -260,6 +280,13 @@ def parse(content: Any, file: str = "mapping.yml") -> TableMapping:
         ignore=_names(file, "ignore", content.get("ignore")),
         timezone=_timezone(file, content.get("timezone")),
     )
+    if not training:
+        _check_events(mapping, file)
+    return mapping
+
+
+def _check_events(mapping: TableMapping, file: str) -> None:
+    fields = mapping.fields
     if not mapping.predicts and ("outcome" not in fields or "id" not in fields):
         needed = f"one of {', '.join(ANSWERS)}, or id and outcome"
         msg = f"{file}: neither predictions nor outcomes are mapped: {needed} is needed"
@@ -268,7 +295,6 @@ def parse(content: Any, file: str = "mapping.yml") -> TableMapping:
         missing = ", ".join(sorted({"timestamp", "model", "task"} - fields.keys()))
         msg = f"{file}: {missing} is missing; predictions need timestamp, model and task"
         raise MappingError(msg)
-    return mapping
 
 
 def check_columns(mapping: TableMapping, columns: Collection[str], mapping_file: str, table_file: str) -> None:

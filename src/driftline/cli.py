@@ -21,6 +21,7 @@ COMMANDS = {
     "load": ("driftline.ingest.commands", "Load past predictions and outcomes from files."),
     "ship": ("driftline.ingest.commands", "Ship events from log files or Kafka, until stopped."),
     "init": ("driftline.analyzers.commands", "Write a first monitors.yml from what is in the cluster."),
+    "reference": ("driftline.analyzers.training.commands", "Store a training set as what windows are compared with."),
     "analyze": ("driftline.analyzers.commands", "Join outcomes and bring the metrics up to date."),
     "run": ("driftline.analyzers.commands", "Analyse on a schedule, until stopped."),
     "metrics": ("driftline.analyzers.reading.commands", "Show metrics and their verdicts."),
@@ -29,6 +30,12 @@ COMMANDS = {
     "predictions": ("driftline.analyzers.reading.commands", "Search single predictions."),
 }
 """Where each command lives, and what it does in one line, so that `--help` imports none of them."""
+
+
+def _with_paragraphs(command: click.Command) -> click.Command:
+    """Let paragraphs keep their lines: a raw docstring has two characters where click looks for the one they mean."""
+    command.help = command.help and command.help.replace("\\b\n", "\b\n")
+    return command
 
 
 class Rooms(click.Group):
@@ -47,7 +54,7 @@ class Rooms(click.Group):
         module = import_module(COMMANDS[cmd_name][0])
         # `import` cannot name a variable, so a command whose name is a module's own word may carry an underscore.
         command: click.Command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")
-        return command
+        return _with_paragraphs(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -74,6 +81,8 @@ def main() -> None:
       driftline alerts             what is wrong now, and since when
     """
 
+
+_with_paragraphs(main)
 
 if __name__ == "__main__":
     main()

@@ -100,6 +100,47 @@ def test_a_rolling_reference_follows_a_trend(judged):
     assert not [m for m in found if m["metric"].get("alarm") == "firing"]
 
 
+def quiet_days(namespace, days):
+    """Predictions of which those of some days are as those of Sundays."""
+    source = Source("s", "1", "test", namespace)
+    for window in range(DAYS * 4):
+        rng = np.random.default_rng(window)
+        begin = EPOCH + window * timedelta(hours=6)
+        off = begin.weekday() == 6 or window // 4 in days
+        for row in range(ROWS // 3 if off else ROWS):
+            amount = float(rng.normal((5.0 if off else 0.0) + rng.normal(0, 0.1), 1))
+            yield Prediction(
+                model="m", task="regression", version="1", id=f"{window}-{row}", value=0.0,
+                timestamp=begin + timedelta(seconds=row), features={"amount": amount},
+                segments={"region": "north" if row % 2 else "south"},
+            ).to_document(source)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["seasonal, season: day_of_week, weeks: 2", "rolling, last: 14d"])
+def test_holidays_are_compared_with_their_like_and_left_out_of_other_days(ship, analyze, metrics, streams, kind):
+    """The first holiday with the Sundays before it, the second with the first, and the same weekday with no holiday."""
+    first, second, after = 15, 17, 22  # a Tuesday, a Thursday, and the Tuesday of the next week
+    ship(quiet_days(streams.namespace, {first, second}))
+    dates = [(EPOCH + timedelta(days=day)).date().isoformat() for day in (first, second)]
+    text = MONITORS.replace("wasserstein: {{}}", "wasserstein: {{min_samples: 10}}")
+    analyze(text.format(reference=f"{{kind: {kind}, holidays: [{', '.join(dates)}]}}"))
+
+    def of(day, name="wasserstein", feature="amount"):
+        return metrics()[name, feature, None, "6h", iso(EPOCH + timedelta(days=day, hours=6))]["metric"]
+
+    assert of(first)["reference_size"] == 2 * 4 * ROWS // 3  # two Sundays
+    assert of(second)["reference_size"] == 4 * ROWS // 3  # one holiday
+    for day in (first, second):
+        assert of(day)["value"] < 0.8
+        assert of(day)["status"] == "ok"
+        rate = of(day, "throughput", None)
+        assert rate["reference_value"] == pytest.approx(rate["value"])
+    # A week later: one Tuesday and not two, or twelve days and not fourteen, two of them Sundays.
+    ordinary = 4 * ROWS if "seasonal" in kind else 10 * 4 * ROWS + 2 * 4 * ROWS // 3
+    assert of(after)["reference_size"] == ordinary
+    assert of(after)["status"] == "ok"
+
+
 def test_another_reference_judges_anew_without_counting(ship, analyze, cluster, streams):
     """What is stored is judged again; and late data in a reference judges those anew that are compared with it."""
     ship(events(streams.namespace))

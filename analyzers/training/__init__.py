@@ -1,0 +1,1 @@
+"""A training set as reference: read from a file, counted in memory, stored for `analyze` to compare with."""
