@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from .causes.window import has_cause
 from .firing import Level
 from .measures import Status, Verdict, by_name
 from .profiles.store import document_id
 from .windows import Window, iso
 
 if TYPE_CHECKING:
+    from .causes import Cause
     from .grades import Graded
     from .maturity import Ripeness
     from .measures import Estimate
@@ -78,6 +80,7 @@ class Scope:
         maturity: Share of the labels that will come which are there, None where that is not known.
         ripeness: How far the labels are.
         weighed: Whether labels were weighed by how many of their class still come.
+        causes: What happened to features that are not as they were, by name.
     """
 
     model: str
@@ -92,6 +95,7 @@ class Scope:
     maturity: float | None
     ripeness: Ripeness
     weighed: bool
+    causes: Mapping[str, Cause] = field(default_factory=dict)
 
 
 def operations(index: str, scope: Scope, verdicts: Iterable[Verdict]) -> Iterator[bytes]:
@@ -139,6 +143,7 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         "weighed": True if scope.weighed and measure.needs_labels else None,
         "as_of": scope.as_of,
         **_graded(scope.grades.get(measure.name)),
+        "cause": _cause(scope, verdict),
         "revision": 0,
         "initial_value": measurement.estimate.value,
     }
@@ -184,6 +189,14 @@ def level(verdict: Verdict) -> Level:
             return Level.CALM if verdict.calm else Level.BETWEEN
         case _:
             return Level.BAD
+
+
+def _cause(scope: Scope, verdict: Verdict) -> dict[str, Any] | None:
+    cause = scope.causes.get(verdict.measurement.feature or "") if has_cause(verdict) else None
+    if cause is None:
+        return None
+    told = {"kind": cause.kind.value, "text": cause.text, "confidence": cause.confidence}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _graded(graded: Graded | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from .numbers import Numbers
 
 LEAST = 0.02
 """So much of the reference must lie beyond the bound."""
+MOST = 0.9
 CHANCE = 1e-6
 
 
@@ -27,7 +28,10 @@ def bounds(change: Numbers) -> Iterator[Guess]:
     high = now.max if _beyond(over, now.count) else math.inf
     if low == -math.inf and high == math.inf:
         return
+    # Where nearly nothing is left of the reference's range, the values are elsewhere, and not cut.
     gone = (under if low > -math.inf else 0.0) + (over if high < math.inf else 0.0)
+    if gone > MOST:
+        return
     where = " or ".join(
         [f"below {number(low)}"] * (low > -math.inf) + [f"above {number(high)}"] * (high < math.inf)
     )
@@ -35,8 +39,7 @@ def bounds(change: Numbers) -> Iterator[Guess]:
     if _piled(change, low, under) and _piled(change, high, over):
         yield Guess(Kind.CLIPPED, f"{told}: they pile up there", change.transformed(lambda x: np.clip(x, low, high)))
     kept = np.clip(change.pieces.below(change.bins.edges) - (under if low > -math.inf else 0.0), 0.0, 1.0 - gone)
-    if gone < 0.9:
-        yield Guess(Kind.TRUNCATED, f"{told}: they are gone", change.predicted(kept / (1.0 - gone)))
+    yield Guess(Kind.TRUNCATED, f"{told}: they are gone", change.predicted(kept / (1.0 - gone)))
 
 
 def _beyond(share: float, count: int) -> bool:

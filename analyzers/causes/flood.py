@@ -80,5 +80,5 @@ def _value(change: Numbers, at: int, share: float) -> str | None:
     now, before = change.now, change.before
     value = now.min if at == 0 else now.max
     mean = (now.mean - (1 - share) * before.mean) / share
-    error = 3 * float(np.sqrt(before.variance * (1 - share) / now.count)) / share
+    error = 4 * float(np.sqrt(before.variance * (1 - share) * change.smallness)) / share
     return number(value) if abs(mean - value) <= error + 1e-6 * abs(value) else None

@@ -28,7 +28,7 @@ def recased(change: Categories) -> Iterator[Guess]:
     by_normal = {normal(name): name for name in reversed(change.known)}
     pairs = {new: by_normal[normal(new)] for new in change.unseen if normal(new) in by_normal}
     if pairs:
-        yield _renamed(change, Kind.RECASED, pairs, "are spelled otherwise")
+        yield _renamed(change, Kind.RECASED, pairs, "categories are spelled otherwise")
 
 
 def renamed(change: Categories) -> Iterator[Guess]:
@@ -44,7 +44,7 @@ def renamed(change: Categories) -> Iterator[Guess]:
         if abs(share - usual) > DEVIATIONS * np.sqrt(middle * (1 - middle) * change.smallness):
             return
         pairs[new] = change.known[at]
-    yield _renamed(change, Kind.RENAMED, pairs, "have new names, to go by their shares")
+    yield _renamed(change, Kind.RENAMED, pairs, "categories have new names, to go by their shares")
 
 
 def vanished(change: Categories) -> Iterator[Guess]:
@@ -82,13 +82,11 @@ def _renamed(change: Categories, kind: Kind, pairs: Mapping[str, str], what: str
     predicted = change.expected.copy()
     position = {name: 1 + at for at, name in enumerate(change.known)}
     for new, old in pairs.items():
-        share = min(change.unseen[new] / change.size, float(predicted[position[old]]))
-        predicted[position[old]] -= share
+        share = change.unseen[new] / change.size
+        predicted[position[old]] = max(0.0, float(predicted[position[old]]) - share)
         predicted[-1] += share
     listed = _listed([f"{old!r} is now {new!r}" for new, old in pairs.items()])
-    subject = f"{len(pairs)} categories" if len(pairs) > 1 else "a category"
-    verb = what if len(pairs) > 1 else what.replace("are ", "is ").replace("have new names", "has a new name").replace("their shares", "its share")
-    return Guess(kind, f"{subject} {verb}: {listed}", predicted)
+    return Guess(kind, f"{what}: {listed}", predicted)
 
 
 def _listed(parts: list[str]) -> str:

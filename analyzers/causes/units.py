@@ -22,7 +22,7 @@ FAR_OFFSET = 4.0
 UNKNOWN_FACTOR = 8.0
 UNKNOWN_OFFSET = 12.0
 """From here on a change without a name is told as one: seasons move a mean by a few standard deviations."""
-PRECISE = 0.05
+PRECISE = 0.02
 """So exactly must the mean of values be known where a conversion is not far from a natural change of scale."""
 FEWEST = 30
 
