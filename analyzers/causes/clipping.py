@@ -32,9 +32,7 @@ def bounds(change: Numbers) -> Iterator[Guess]:
     gone = (under if low > -math.inf else 0.0) + (over if high < math.inf else 0.0)
     if gone > MOST:
         return
-    where = " or ".join(
-        [f"below {number(low)}"] * (low > -math.inf) + [f"above {number(high)}"] * (high < math.inf)
-    )
+    where = " or ".join([f"below {number(low)}"] * (low > -math.inf) + [f"above {number(high)}"] * (high < math.inf))
     told = f"nothing is {where}, where {percent(gone)} of the reference's values are"
     if _piled(change, low, under) and _piled(change, high, over):
         yield Guess(Kind.CLIPPED, f"{told}: they pile up there", change.transformed(lambda x: np.clip(x, low, high)))

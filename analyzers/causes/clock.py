@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .cause import Guess, Kind, accounted
-from .numbers import Numbers
-from .numbers import Pieces
+from .numbers import Numbers, Pieces
 
 DAY = 24.0
 FIT = 0.85

@@ -68,9 +68,9 @@ def _value(change: Numbers, at: int, share: float) -> str | None:
     """What floods in, for people; None where it is many values."""
     edges = change.bins.edges
     if change.frequent:
-        value, count = max(change.frequent.items(), key=lambda pair: pair[1])
-        own = change.bin_of(value) == at and count >= 0.7 * share * change.now.count
-        return number(value) if own else None
+        inside = [(count, value) for value, count in change.frequent.items() if change.bin_of(value) == at]
+        count, value = max(inside, default=(0, 0.0))
+        return number(value) if count >= 0.7 * share * change.now.count else None
     if 0 < at < len(edges):
         low, high = float(edges[at - 1]), float(edges[at])
         if high <= np.nextafter(low, np.inf):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from driftline.ingest import events
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 MOST = 20
 """Names or values of one feature that are asked for."""
+MOST_FEATURES = 500
+"""Features that are asked for; where more are not as they were, the cause is not in one of them."""
 Frequent = Mapping[str, Mapping[Any, int]]
 """Counts per feature and unseen category, or value."""
 
@@ -19,7 +22,7 @@ Frequent = Mapping[str, Mapping[Any, int]]
 def search_body(query: Mapping[str, Any], binning: Binning, features: Iterable[str]) -> dict[str, Any]:
     """The search that counts the most frequent values of numeric features and unseen categories of others."""
     aggregations = {}
-    for position, name in enumerate(features):
+    for position, name in enumerate(islice(features, MOST_FEATURES)):
         terms: dict[str, Any] = {"field": f"{events.FEATURES}.{name}", "size": MOST}
         if binning.categorical.get(name):
             terms["exclude"] = list(binning.categorical[name])

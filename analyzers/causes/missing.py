@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .cause import Guess, Kind, percent
 from .categories import Categories
+from .cause import Guess, Kind, percent
 from .numbers import Numbers
 
 LEAST = 0.01

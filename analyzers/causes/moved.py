@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def of_numbers(change: Numbers) -> Cause:
     """The coarse bins that gained and lost most."""
     edges, starts = change.bins.edges, change.bins.coarse
     borders = [-np.inf, *(float(edges[start - 1]) for start in starts[1:]), np.inf]
-    names = [_between(low, high) for low, high in zip(borders[:-1], borders[1:], strict=True)]
+    names = [_between(low, high) for low, high in pairwise(borders)]
     inner = np.diff(change.observed - change.expected)
     gains = np.add.reduceat(inner, starts)
     return _told([*names, "missing"], np.append(gains, change.observed[0] - change.expected[0]))

@@ -115,6 +115,11 @@ def _reference(draw: Draw) -> tuple[Binning, Profile]:
     return binning, profile_of(rows, binning)
 
 
+def reference_binning(draw: Draw) -> Binning:
+    """The bins of a feature."""
+    return _reference(draw)[0]
+
+
 def numbers(reference: Draw, current: FloatArray) -> Numbers:
     """A feature as it is and as it was."""
     binning, before = _reference(reference)
@@ -132,7 +137,8 @@ def categories(reference: Sequence[str | None], current: Sequence[str | None]) -
     return Categories("x", known, now, then, dict(unseen.most_common(20)))
 
 
-def _colours(rng: Rng, n: int, shares: FloatArray = SHARES) -> list[str | None]:
+def colours(rng: Rng, n: int, shares: FloatArray = SHARES) -> list[str | None]:
+    """Colours, some frequent and some seldom."""
     return list(rng.choice(COLOURS, n, p=shares).tolist())
 
 
@@ -164,14 +170,14 @@ def named(size: int, seeds: int = SEEDS) -> Iterator[tuple[str, Kind, Counter[Ki
         tale = ((scene.draw, scene.done(rng, scene.draw(rng, size))) for rng in _generators(seeds))
         yield scene.name, scene.kind, Counter(of_numbers(numbers(*pair)).kind for pair in tale)
     for name, (do, kind) in RELABELLED.items():
-        told = ((_colours(rng, REFERENCE), do(rng, _colours(rng, size))) for rng in _generators(seeds))
+        told = ((colours(rng, REFERENCE), do(rng, colours(rng, size))) for rng in _generators(seeds))
         yield name, kind, Counter(of_categories(categories(*pair)).kind for pair in told)
     for name, (before, after) in NATURAL.items():
         tale = ((before, after(rng, size)) for rng in _generators(seeds))
         yield name, Kind.MOVED, Counter(of_numbers(numbers(*pair)).kind for pair in tale)
     for name, weight_of in {"nothing, categories": 1e6, "other shares": 20.0}.items():
         told = (
-            (_colours(rng, REFERENCE), _colours(rng, size, rng.dirichlet(weight_of * SHARES)))
+            (colours(rng, REFERENCE), colours(rng, size, rng.dirichlet(weight_of * SHARES)))
             for rng in _generators(seeds)
         )
         yield name, Kind.MOVED, Counter(of_categories(categories(*pair)).kind for pair in told)
