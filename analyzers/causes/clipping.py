@@ -18,7 +18,7 @@ CHANCE = 1e-6
 
 def bounds(change: Numbers) -> Iterator[Guess]:
     """The least or the greatest value of the window as a bound, or both."""
-    now, before = change.now, change.before
+    now = change.now
     if not now.count or now.min == now.max:
         return
     values = np.array([now.min, np.nextafter(now.max, np.inf)])

@@ -67,13 +67,12 @@ def test_natural_changes_get_no_cause(name):
         (scenes.distance, lambda _, x: np.minimum(x, 87.0), "nothing is above 87"),
         (scenes.hour, lambda _, x: (x + 5) % 24, "hours are 5 later"),
         (scenes.temperature, lambda _, x: x + 4.0, "distribution moved: "),
-        (scenes.weight, lambda _, x: 37 * x, "37.0"),
+        (scenes.weight, lambda _, x: 37 * x, "times the reference's (x 3"),
     ],
 )
 def test_sentences_say_what_and_how_much(draw, done, text):
     """The person on call reads the number that matters."""
-    found = told(draw, done, size=20_000).text
-    assert text[:2] in found if text == "37.0" else text in found
+    assert text in told(draw, done, size=20_000).text
 
 
 def test_filled_gaps_are_told_from_overwritten_values():
