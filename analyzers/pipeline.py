@@ -256,7 +256,10 @@ class _Analysis:
         before = reference.of(counted.window)[0].get(None)
         if not features or before is None:
             return {}
-        query = references.predictions_of(self.model, counted.window, counted.version)
-        answer = self.cluster.count_predictions(frequent.search_body(query, self.binning, features))
-        asked = frequent.frequent(answer, features)
-        return of_window.causes(features, counted.profiles[None], before, self.binning, asked)
+        found = of_window.causes(features, counted.profiles[None], before, self.binning, {})
+        if untold := of_window.untold(found, counted.profiles[None]):
+            query = references.predictions_of(self.model, counted.window, counted.version)
+            answer = self.cluster.count_predictions(frequent.search_body(query, self.binning, untold))
+            asked = frequent.frequent(answer, untold)
+            found |= of_window.causes(untold, counted.profiles[None], before, self.binning, asked)
+        return found

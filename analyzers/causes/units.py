@@ -19,11 +19,15 @@ from .numbers import Numbers
 FAR_FACTOR = 4.0
 FAR_OFFSET = 4.0
 """Conversions by such a factor, or over so many standard deviations, are no natural change: they may fit loosely."""
+WANDER = 0.3
+"""What windows differ by on their own, in standard deviations, is allowed to far conversions."""
 UNKNOWN_FACTOR = 8.0
 UNKNOWN_OFFSET = 12.0
 """From here on a change without a name is told as one: seasons move a mean by a few standard deviations."""
 PRECISE = 0.02
 """So exactly must the mean of values be known where a conversion is not far from a natural change of scale."""
+APART = 1.5
+"""So many standard deviations must a change of sign move the mean."""
 FEWEST = 30
 
 
@@ -125,12 +129,12 @@ def _fits(change: Numbers, conversion: Conversion) -> bool:
     distance = math.hypot(mean - before.mean, spread - math.sqrt(before.variance)) / math.sqrt(before.variance)
     far = max(factor, 1 / factor) >= FAR_FACTOR or distance >= FAR_OFFSET
     error = spread * math.sqrt(1 / now.count + 1 / before.count)
-    # In a mean that is nothing beside the spread there is no factor to be seen.
-    if not far and (distance < 0.5 or abs(mean) < spread / 2 or error > PRECISE * abs(mean)):
-        return False
-    if conversion.kind is Kind.SIGN and distance < 1.0:
-        return False
-    allowed = 3 * error + (0.1 * spread if far else 0.0)
+    if conversion.kind is Kind.SIGN:
+        plain = distance >= APART
+    else:
+        # In a mean that is nothing beside the spread there is no factor to be seen.
+        plain = far or (distance >= 0.5 and abs(mean) >= spread / 2 and error <= PRECISE * abs(mean))
+    allowed = 3 * error + (WANDER * spread if far else 0.0)
     wide = math.sqrt((change.pieces.kurtosis() - 1) / 4 * (1 / now.count + 1 / before.count))
     ratio = abs(math.log(math.sqrt(now.variance) / spread))
-    return abs(now.mean - mean) <= allowed and ratio <= 3 * wide + (0.1 if far else 0.02)
+    return plain and abs(now.mean - mean) <= allowed and ratio <= 3 * wide + (WANDER if far else 0.02)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..measures import Status, by_name
 from . import table
 from .categories import Categories
-from .cause import Cause
+from .cause import Cause, Kind
 from .numbers import Numbers
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def causes(
         current: The window's profile.
         reference: The profile that it is compared with.
         binning: The bins of both.
-        frequent: Unseen categories, and frequent values, of those features where they were asked for.
+        frequent: Unseen categories, and frequent values, of features where they were asked for.
     """
     found = {}
     for name in wanted:
@@ -59,3 +59,13 @@ def causes(
             sides = current.categorical[name], reference.categorical[name]
             found[name] = table.of_categories(Categories(name, binning.categorical[name], *sides, asked))
     return found
+
+
+def untold(found: Mapping[str, Cause], current: Profile) -> tuple[str, ...]:
+    """Those of the features of which counts do not tell all: unseen names, and which value floods in."""
+    return tuple(
+        name
+        for name, cause in found.items()
+        if (name in current.numeric and cause.kind is Kind.DEFAULT_VALUE)
+        or (name in current.categorical and current.categorical[name].other > 0)
+    )

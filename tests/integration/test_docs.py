@@ -33,7 +33,7 @@ def test_the_tour_runs(tmp_path, elasticsearch_url, namespace):
     """Every block of the README's tour, in its order, as a reader would run it, and of the pages that go on from it."""
     environment = os.environ | {"ELASTICSEARCH_URL": elasticsearch_url, "PATH": path_with_driftline()}
     said = []
-    pages = (ROOT / "README.md", *AFTER_THE_TOUR)
+    pages = (ROOT / "README.md", *AFTER_THE_TOUR, ROOT / "docs" / "how-to" / "read-a-drift-alarm.md")
     for language, block in (found for page in pages for found in BLOCK.findall(page.read_text())):
         text = block.replace('"tour"', f'"{namespace}"').replace("namespace tour", f"namespace {namespace}")
         if language == "python":

@@ -13,7 +13,7 @@ from driftline.analyzers.causes import Cause, Kind, frequent
 from driftline.analyzers.causes.names import normal
 from driftline.analyzers.causes.numbers import Numbers
 from driftline.analyzers.causes.table import of_categories, of_numbers
-from driftline.analyzers.causes.window import causes, features
+from driftline.analyzers.causes.window import causes, features, untold
 from driftline.analyzers.measures import Estimate, Measurement, Status, Verdict
 from driftline.analyzers.profiles.binning import Binning
 from driftline.analyzers.profiles.raw import Rows, binning_of, profile_of
@@ -186,6 +186,8 @@ def test_causes_of_a_window_are_by_feature():
     counts = {name: upper.count(name) for name in set(upper)}
     found = causes(("t", "c"), profile_of(now, binning), profile_of(before, binning), binning, {"c": counts})
     assert {name: cause.kind for name, cause in found.items()} == {"t": Kind.UNIT, "c": Kind.RECASED}
+    assert untold(found, profile_of(now, binning)) == ("c",)
+    assert untold(found, profile_of(before, binning)) == ()
 
 
 def test_a_cause_is_stored_without_what_it_lacks():
