@@ -10,6 +10,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from . import alarms, concepts, doubles, grades, joint, metrics, outcomes, references
+from .causes import frequent
+from .causes import window as of_window
 from .grades import Book
 from .maturity import Ripeness
 from .profiles.history import Counted, History, Kept, Segmented
@@ -20,6 +22,7 @@ from .windows import Window, WindowSize, iso
 from .yardstick import Yardstick
 
 if TYPE_CHECKING:
+    from .causes import Cause
     from .cluster import Cluster, Content
     from .measures import Verdict
     from .monitors import Model, Monitors
@@ -260,4 +263,19 @@ class _Analysis:
             ripeness=judged.ripeness,
             weighed=judged.weighed,
             judged=iso(self.now),
+            causes=self._causes(counted, reference, judged),
         )
+
+    def _causes(self, counted: Counted, reference: Reference, judged: Judged) -> Mapping[str, Cause]:
+        """What happened to the features that are not as they were; what counts cannot tell is asked for once."""
+        features = of_window.features(judged.verdicts, self.binning)
+        before = reference.of(counted.window)[0].get(None)
+        if not features or before is None:
+            return {}
+        found = of_window.causes(features, counted.profiles[None], before, self.binning, {})
+        if untold := of_window.untold(found, counted.profiles[None]):
+            query = references.predictions_of(self.model, counted.window, counted.version)
+            answer = self.cluster.count_predictions(frequent.search_body(query, self.binning, untold))
+            asked = frequent.frequent(answer, untold)
+            found |= of_window.causes(untold, counted.profiles[None], before, self.binning, asked)
+        return found
