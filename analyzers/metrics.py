@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from .causes.window import has_cause
 from .firing import Level
 from .measures import Status, Verdict, by_name
 from .profiles.request import CROSS
@@ -16,6 +17,7 @@ from .profiles.store import document_id
 from .windows import Window, iso
 
 if TYPE_CHECKING:
+    from .causes import Cause
     from .grades import Graded
     from .maturity import Ripeness
     from .measures import Estimate
@@ -80,6 +82,7 @@ class Scope:
         ripeness: How far the labels are.
         weighed: Whether labels were weighed by how many of their class still come.
         judged: When this is, ISO 8601.
+        causes: What happened to features that are not as they were, by name.
     """
 
     model: str
@@ -95,6 +98,7 @@ class Scope:
     ripeness: Ripeness
     weighed: bool
     judged: str
+    causes: Mapping[str, Cause] = field(default_factory=dict)
 
 
 def operations(index: str, scope: Scope, verdicts: Iterable[Verdict]) -> Iterator[bytes]:
@@ -144,6 +148,7 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         "judged": scope.judged,
         "since": measurement.since,
         **_graded(scope.grades.get(measure.name)),
+        "cause": _cause(scope, verdict),
         "revision": 0,
         "initial_value": measurement.estimate.value,
     }
@@ -198,6 +203,14 @@ def level(verdict: Verdict) -> Level:
             return Level.CALM if verdict.calm else Level.BETWEEN
         case _:
             return Level.BAD
+
+
+def _cause(scope: Scope, verdict: Verdict) -> dict[str, Any] | None:
+    cause = scope.causes.get(verdict.measurement.feature or "") if has_cause(verdict) else None
+    if cause is None:
+        return None
+    told = {"kind": cause.kind.value, "text": cause.text, "confidence": cause.confidence}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _graded(graded: Graded | None) -> dict[str, Any]:

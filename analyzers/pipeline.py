@@ -10,6 +10,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from . import alarms, concepts, doubles, grades, joint, metrics, outcomes, references
+from .causes import frequent
+from .causes import window as of_window
 from .grades import Book
 from .maturity import Ripeness
 from .profiles.history import Counted, History, Kept, Segmented
@@ -20,6 +22,7 @@ from .windows import Window, WindowSize, iso
 from .yardstick import Yardstick
 
 if TYPE_CHECKING:
+    from .causes import Cause
     from .cluster import Cluster, Content
     from .measures import Verdict
     from .monitors import Model, Monitors
@@ -199,13 +202,9 @@ class _Analysis:
                 counted = [window for _, window in chunk]
                 found = verdicts(self.model, reference, by, counted, book, yardstick.maturity)
                 for (window, profiled), judged in zip(chunk, found, strict=True):
-                    told = [*judged.verdicts, *self._of_rows(profiled, size, reference, by)]
+                    of_rows = self._of_rows(profiled, size, reference, by)
                     scope = self._scope(window, profiled, size, reference, judged)
-                    written = metrics.operations(self.cluster.streams.metrics, scope, told)
-                    kept = self._kept(window, size, profiled.profiles.get(None))
-                    marked = self.history.mark(replace(kept, judged=yardstick.digest(kept)))
-                    self.cluster.write([*written, *marked])
-                    self.statuses.update(verdict.status.value for verdict in told)
+                    self._write(scope, [*judged.verdicts, *of_rows], self._marked(window, profiled, size, yardstick))
                 waiting += sum(judged.ripeness is Ripeness.EARLY and not judged.weighed for judged in found)
                 done += len(chunk)
                 self.progress(f"{self.model.name} {size.text}: judged", done, len(stale))
@@ -214,11 +213,23 @@ class _Analysis:
         if waiting and yardstick.waits:
             self.notes.append(f"windows of {size.text}: {waiting:,} wait for labels; {yardstick.maturity.note()}")
         if size == self.model.window:
-            lasting = concepts.update(self.cluster, self.model, first, self.now)
-            self.statuses.update(verdict.status.value for verdict in lasting)
+            self._count_statuses(concepts.update(self.cluster, self.model, first, self.now))
         start = size.before(first, by.rule.of + by.rule.clear)
         self.alarms += alarms.update(self.cluster, alarms.Scope(self.model.name, size.text, first), start, by.rule)
         return done
+
+    def _write(self, scope: metrics.Scope, told: Sequence[Verdict], marked: Kept) -> None:
+        """Store the verdicts on a window, and by what it was judged, in one write."""
+        written = metrics.operations(self.cluster.streams.metrics, scope, told)
+        self.cluster.write([*written, *self.history.mark(marked)])
+        self._count_statuses(told)
+
+    def _count_statuses(self, told: Sequence[Verdict]) -> None:
+        self.statuses.update(verdict.status.value for verdict in told)
+
+    def _marked(self, stale: Stale, counted: Counted, size: WindowSize, yardstick: Yardstick) -> Kept:
+        kept = self._kept(stale, size, counted.profiles.get(None))
+        return replace(kept, judged=yardstick.digest(kept))
 
     def _of_rows(self, window: Counted, size: WindowSize, reference: Reference, by: Standard) -> Iterator[Verdict]:
         """The verdict of the measure that looks at rows, where it is asked for."""
@@ -260,4 +271,19 @@ class _Analysis:
             ripeness=judged.ripeness,
             weighed=judged.weighed,
             judged=iso(self.now),
+            causes=self._causes(counted, reference, judged),
         )
+
+    def _causes(self, counted: Counted, reference: Reference, judged: Judged) -> Mapping[str, Cause]:
+        """What happened to the features that are not as they were; what counts cannot tell is asked for once."""
+        features = of_window.features(judged.verdicts, self.binning)
+        before = reference.of(counted.window)[0].get(None)
+        if not features or before is None:
+            return {}
+        found = of_window.causes(features, counted.profiles[None], before, self.binning, {})
+        if untold := of_window.untold(found, counted.profiles[None]):
+            query = references.predictions_of(self.model, counted.window, counted.version)
+            answer = self.cluster.count_predictions(frequent.search_body(query, self.binning, untold))
+            asked = frequent.frequent(answer, untold)
+            found |= of_window.causes(untold, counted.profiles[None], before, self.binning, asked)
+        return found

@@ -6,7 +6,6 @@ from driftline.ingest.events import Task
 
 from . import calibration, classification, concept, drift, estimation, fairness, joint, quality, regression, service
 from .measure import (
-    Against,
     Compare,
     Direction,
     Distribution,
@@ -15,17 +14,12 @@ from .measure import (
     Gap,
     Groups,
     Measure,
-    Measurement,
     ModelView,
     MomentArrays,
-    Reason,
     Scatter,
-    Status,
     Subject,
-    Threshold,
-    Thresholds,
-    Verdict,
 )
+from .verdict import Against, Measurement, Reason, Status, Threshold, Thresholds, Verdict
 
 MEASURES: tuple[Measure, ...] = (
     *classification.MEASURES,

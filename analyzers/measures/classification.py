@@ -244,19 +244,22 @@ def _roc_auc(view: ModelView, reference: ModelView | None) -> Estimate:
 
 
 def _average_precision(view: ModelView, reference: ModelView | None) -> Estimate:
-    def found(side: ModelView | None) -> tuple[float, float, int]:
+    """Interval: Boyd, Eng & Page 2013, https://doi.org/10.1007/978-3-642-40994-3_55, on the logit scale."""
+
+    def found(side: ModelView | None) -> tuple[float, float, float, int]:
         scored = _scored(side)
-        parts = [average_precision(counts.positives, counts.negatives) for counts in scored]
+        parts = [(*average_precision(counts.positives, counts.negatives), counts.positives.sum()) for counts in scored]
         defined = [part for part in parts if math.isfinite(part[0])]
         size = max((int(counts.positives.sum() + counts.negatives.sum()) for counts in scored), default=0)
         if not defined:
-            return math.nan, 0.0, size
-        value, bound = (sum(column) / len(defined) for column in zip(*defined, strict=True))
-        return value, bound, size
+            return math.nan, math.nan, 0.0, size
+        value, bound = (sum(part[column] for part in defined) / len(defined) for column in range(2))
+        errors = [math.sqrt(area * (1 - area) / positives) for area, _, positives in defined]
+        return value, sum(errors) / len(errors), bound, size
 
-    value, bound, size = found(view)
-    before, _, before_size = found(reference)
-    return combine((value, math.nan, size), (before, math.nan, before_size), error_bound=bound)
+    value, error, bound, size = found(view)
+    before, before_error, _, before_size = found(reference)
+    return combine((value, error, size), (before, before_error, before_size), low=0.0, high=1.0, error_bound=bound)
 
 
 _classifier = partial(

@@ -10,7 +10,8 @@ import numpy as np
 from ..profiles.binning import Binning
 from ..profiles.profile import Profile
 from .distributions import distributions
-from .measure import Distribution, Estimates, Measure, Measurement, ModelView, Subject
+from .measure import Distribution, Estimates, Measure, ModelView, Subject
+from .verdict import Measurement
 
 if TYPE_CHECKING:
     from .measure import AttributeFunction, DistributionFunction, ModelFunction

@@ -30,6 +30,7 @@ METRIC_COLUMNS = (
     "reference",
     "n",
     "status",
+    "cause",
 )
 ALERT_COLUMNS = (
     "status",
@@ -45,6 +46,7 @@ ALERT_COLUMNS = (
     "threshold",
     "reference",
     "n",
+    "cause",
 )
 PREDICTION_COLUMNS = ("time", "id", "model", "predicted", "score", "outcome", "loss", "segments")
 
@@ -78,6 +80,7 @@ def _metric_row(metric: Mapping[str, Any]) -> Sequence[str]:
         number(found.get("reference_value")),
         f"{found.get('sample_size', 0):,}",
         found["status"],
+        found.get("cause", {}).get("text", ""),
     )
 
 
@@ -98,6 +101,7 @@ def _alert_row(alert: search.Alert) -> Sequence[str]:
         number(found.get("threshold")),
         number(found.get("reference_value")),
         f"{found.get('sample_size', 0):,}",
+        found.get("cause", {}).get("text", ""),
     )
 
 

@@ -107,9 +107,20 @@ def _views(rng: np.random.Generator, n: int) -> Iterator[tuple[ModelView, Mappin
         truth = {name: f(matrix) if name == "accuracy" else f(matrix, binary=True) for name, f in functions.items()}
         truth |= {"recall": recall, "specificity": specificity, "precision": base * recall / matrix[:, 1].sum()}
         truth = {name: truth[name] for name in rates}
-        truth |= {"roc_auc": area, "log_loss": 2.0, "latency_p50": math.exp(16)}
+        truth |= {
+            "roc_auc": area,
+            "average_precision": _precision(base, up, down),
+            "log_loss": 2.0,
+            "latency_p50": math.exp(16),
+        }
         truth["latency_p95"] = math.exp(16 + 0.6 * stats.norm.ppf(0.95))
         yield ModelView(profile, Task.BINARY, "yes", 3_600), truth
+
+
+def _precision(base: float, up: FloatArray, down: FloatArray) -> float:
+    """Average precision of a model without end: what binned samples have in the limit, at 1e6 rows."""
+    sides = (np.round(1e6 * share).astype(np.int64) for share in (base * up, (1 - base) * down))
+    return cls.average_precision(*sides)[0]
 
 
 def held(n: int) -> Held:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 
 import click
 from benchmarks.figures import Figure, publish, show
-from benchmarks.statistics import coverage, judging, labels, month, power
+from benchmarks.statistics import causes, coverage, judging, labels, month, power
 
 PARTS: Mapping[str, Callable[[Callable[[str], None]], list[Figure]]] = {
     "month": month.figures,
     "power": power.figures,
     "judging": judging.figures,
     "labels": labels.figures,
+    "causes": causes.figures,
     "coverage": coverage.figures,
 }
 """Name of each part, and its function: takes what to call with a line about the progress, returns its figures."""

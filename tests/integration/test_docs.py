@@ -31,6 +31,7 @@ AFTER_THE_TOUR = [
         "wait-for-labels.md",
         "watch-fairness.md",
         "find-what-single-features-hide.md",
+        "read-a-drift-alarm.md",
     )
 ]
 

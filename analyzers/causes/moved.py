@@ -1,0 +1,45 @@
+"""Nothing that has a name: where the distribution gained and lost most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from ..arrays import FloatArray
+from .categories import Categories
+from .cause import Cause, Kind, number
+from .numbers import Numbers
+
+SHOWN = 3
+LEAST = 0.005
+
+
+def of_numbers(change: Numbers) -> Cause:
+    """The coarse bins that gained and lost most."""
+    edges, starts = change.bins.edges, change.bins.coarse
+    borders = [-np.inf, *(float(edges[start - 1]) for start in starts[1:]), np.inf]
+    names = [_between(low, high) for low, high in pairwise(borders)]
+    inner = np.diff(change.observed - change.expected)
+    gains = np.add.reduceat(inner, starts)
+    return _told([*names, "missing"], np.append(gains, change.observed[0] - change.expected[0]))
+
+
+def of_categories(change: Categories) -> Cause:
+    """The categories that gained and lost most."""
+    return _told(["missing", *map(repr, change.known), "in no known category"], change.observed - change.expected)
+
+
+def _between(low: float, high: float) -> str:
+    if np.isinf(low) and np.isinf(high):
+        return "any value"
+    if np.isinf(low):
+        return f"below {number(high)}"
+    return f"{number(low)} or more" if np.isinf(high) else f"{number(low)} to {number(high)}"
+
+
+def _told(names: Sequence[str], gains: FloatArray) -> Cause:
+    most = [int(at) for at in np.argsort(-np.abs(gains), kind="stable")[:SHOWN] if abs(gains[at]) >= LEAST]
+    parts = ", ".join(f"{names[at]} {100 * gains[at]:+.1f} percentage points" for at in most)
+    return Cause(Kind.MOVED, f"distribution moved: {parts}" if parts else "distribution moved a little, everywhere")
