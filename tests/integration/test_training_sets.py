@@ -34,7 +34,8 @@ models:
     window: 1d
     reference: {reference}
     segments: [region]
-    measures: {{psi: {{}}, recall: {{}}, throughput: {{}}, label_coverage: {{}}, latency_p95: {{}}, error_rate: {{}}}}
+    labels: {{delay: 1d}}
+    measures: {{psi: {{}}, log_loss: {{}}, concept_drift: {{}}, recall: {{}}, throughput: {{}}, label_coverage: {{}}, latency_p95: {{}}, error_rate: {{}}}}
 """
 FILE = MONITORS.format(reference="{kind: file}")
 MAPPING = """
@@ -120,6 +121,7 @@ def test_windows_are_compared_with_it(store, ship, analyze, metrics, streams):
     assert drift["metric"]["reference_size"] > 3_000
     assert found["psi", "amount", "north"]["metric"]["status"] == "critical"
     assert "reference_value" in found["recall", None, None]["metric"]
+    assert found["concept_drift", None, None]["reference"] == {"kind": "file"}
     for name in ("throughput", "label_coverage", "latency_p95", "error_rate"):
         metric = found[name, None, None]["metric"]
         assert (metric["status"], metric["reason"]) == ("insufficient_data", "reference"), name
