@@ -8,6 +8,7 @@ from benchmarks.statistics.streams import HOUR, START, Features, total
 
 from driftline.analyzers.firing import Alarm, Level, alarms
 from driftline.analyzers.grades import Book
+from driftline.analyzers.maturity import Labels, Maturity
 from driftline.analyzers.metrics import level
 from driftline.analyzers.monitors import Model, parse
 from driftline.analyzers.profiles.binning import Binning
@@ -18,6 +19,8 @@ from driftline.analyzers.verdicts import chunks, standard, verdicts
 from driftline.analyzers.windows import Window, iso
 
 Series = tuple[str, str | None]
+NO_LABELS = Maturity(Labels(), None, START)
+"""Of models that are simulated without outcomes."""
 
 
 def model(features: Features, hours: int) -> Model:
@@ -46,7 +49,7 @@ def states(
     book = Book()
     levels: dict[Series, list[Level]] = {}
     for chunk in chunks(after):
-        for judged in verdicts(settings, known, by, chunk, book):
+        for judged in verdicts(settings, known, by, chunk, book, NO_LABELS):
             for verdict in judged.verdicts:
                 measurement = verdict.measurement
                 levels.setdefault((measurement.measure, measurement.feature), []).append(level(verdict))

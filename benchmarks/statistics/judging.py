@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import orjson
 from benchmarks.figures import Figure
-from benchmarks.statistics.judged import model, reference
+from benchmarks.statistics.judged import NO_LABELS, model, reference
 from benchmarks.statistics.streams import Features, Life, latent, windows
 
 from driftline.analyzers.grades import Book
@@ -42,7 +42,7 @@ def figures(say: Callable[[str], None]) -> list[Figure]:
     count = sum(
         len(judged.verdicts)
         for chunk in chunks(_read(stored[QUIET:], binning))
-        for judged in verdicts(settings, known, by, chunk, Book())
+        for judged in verdicts(settings, known, by, chunk, Book(), NO_LABELS)
     )
     done = time.process_time()
     say(f"  {count:,} verdicts")

