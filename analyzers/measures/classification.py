@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
+from scipy import special
 
 from driftline.ingest.events import Task
 
@@ -203,23 +204,38 @@ def roc_auc(positives: IntArray, negatives: IntArray) -> tuple[float, float, flo
     return area, math.sqrt(sum(variances)), bound
 
 
-def average_precision(positives: IntArray, negatives: IntArray) -> tuple[float, float]:
-    """Average precision of binned scores, and how far the bins can put it off.
+def average_precision(positives: IntArray, negatives: IntArray) -> tuple[float, float, float]:
+    """Average precision of binned scores, its standard error, and how far the bins can put it off.
 
     Within a bin the positives may all stand before the negatives or all behind them: the value is the middle of these
-    two extremes, the bound half their distance.
+    two extremes, the bound half their distance. Standard error by the delta method: what each positive and each
+    negative adds to the value, squared (the influence function; van der Vaart 1998, Asymptotic Statistics, 20.1).
+
+    Args:
+        positives: Positives per bin, in order of score, shape (bins,).
+        negatives: Negatives per bin, shape (bins,).
+
+    Returns:
+        Average precision, standard error, error bound; NaN without positives.
     """
     p = int(positives.sum())
     if not p:
-        return math.nan, 0.0
+        return math.nan, math.nan, 0.0
     up, down = positives[::-1].astype(float), negatives[::-1].astype(float)
     hits, misses = np.cumsum(up) - up, np.cumsum(down) - down
-    best = worst = 0.0
-    for index in np.flatnonzero(up):
-        ranks = np.arange(1, up[index] + 1)
-        best += float(((hits[index] + ranks) / (hits[index] + ranks + misses[index])).sum())
-        worst += float(((hits[index] + ranks) / (hits[index] + ranks + misses[index] + down[index])).sum())
-    return (best + worst) / 2 / p, (best - worst) / 2 / p
+    # Over the ranks r = 1 ... up, the sum of (hits + r) / (hits + r + misses) is one of reciprocals: digamma tells it.
+    best, worst = (
+        float((up - before * (special.digamma(hits + before + up + 1) - special.digamma(hits + before + 1))).sum()) / p
+        for before in (misses, misses + down)
+    )
+    value = (best + worst) / 2
+    above, over = hits + up / 2, misses + down / 2
+    whole = np.maximum(above + over, 0.5)
+    lost, gained = (up * part / whole**2 for part in (above, over))
+    of_negative, of_positive = (part[::-1].cumsum()[::-1] - part / 2 for part in (lost, gained))
+    of_positive += above / whole - value
+    error = math.sqrt(float((up * of_positive**2 + down * of_negative**2).sum())) / p
+    return value, error, (best - worst) / 2
 
 
 def _scored(view: ModelView | None) -> list[ScoreCounts]:
@@ -244,18 +260,15 @@ def _roc_auc(view: ModelView, reference: ModelView | None) -> Estimate:
 
 
 def _average_precision(view: ModelView, reference: ModelView | None) -> Estimate:
-    """Interval: Boyd, Eng & Page 2013, https://doi.org/10.1007/978-3-642-40994-3_55, on the logit scale."""
-
     def found(side: ModelView | None) -> tuple[float, float, float, int]:
         scored = _scored(side)
-        parts = [(*average_precision(counts.positives, counts.negatives), counts.positives.sum()) for counts in scored]
+        parts = [average_precision(counts.positives, counts.negatives) for counts in scored]
         defined = [part for part in parts if math.isfinite(part[0])]
         size = max((int(counts.positives.sum() + counts.negatives.sum()) for counts in scored), default=0)
         if not defined:
             return math.nan, math.nan, 0.0, size
-        value, bound = (sum(part[column] for part in defined) / len(defined) for column in range(2))
-        errors = [math.sqrt(area * (1 - area) / positives) for area, _, positives in defined]
-        return value, sum(errors) / len(errors), bound, size
+        value, error, bound = (sum(column) / len(defined) for column in zip(*defined, strict=True))
+        return value, error, bound, size
 
     value, error, bound, size = found(view)
     before, before_error, _, before_size = found(reference)
