@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 import pytest
 from elasticsearch import Elasticsearch
+from faults import Fault, proxy
 
 from driftline.ingest.events import Outcome, Prediction, Source, document_id
 from driftline.ingest.streams import Streams
@@ -95,6 +96,14 @@ def ids(client: Elasticsearch, stream: str) -> list[str]:
         body["search_after"] = hits[-1]["sort"]
 
 
+def stored(client: Elasticsearch, stream: str) -> int:
+    """How many documents a data stream holds."""
+    if not client.indices.exists(index=stream):
+        return 0
+    client.indices.refresh(index=stream)
+    return int(client.count(index=stream)["count"])
+
+
 def assert_exact(client: Elasticsearch, streams: Streams, numbers: range) -> None:
     """Each of these lines is stored, and none twice."""
     for dataset, wanted in expected(numbers).items():
@@ -162,25 +171,28 @@ def only_index(client: Elasticsearch, stream: str) -> str:
     return str(name)
 
 
-def test_killed_again_and_again_it_loses_and_doubles_nothing(client, streams, begin, tmp_path):
+def test_killed_again_and_again_it_loses_and_doubles_nothing(client, streams, begin, tmp_path, elasticsearch_url):
     """SIGKILL at random moments, while a writer goes on and rotates."""
     random.seed(3)
     log = tmp_path / "logs" / "a.jsonl"
     log.parent.mkdir()
     written = interrupted = 0
-    for turn in range(5):
-        write(log, range(written, written + 20_000))
-        written += 20_000
-        shipping = begin()
-        seen = len(ids(client, streams.predictions))
-        # From the first document on, anywhere in the work: between sending, storing and noting.
-        wait_until(lambda seen=seen: len(ids(client, streams.predictions)) > seen)
-        time.sleep(random.uniform(0, 0.3))
-        shipping.kill()
-        shipping.communicate()
-        interrupted += len(ids(client, streams.predictions)) < expected_predictions(written)
-        if turn % 2:
-            log.rename(log.with_suffix(f".jsonl.{turn}"))
+    with proxy(elasticsearch_url) as slow:
+        # Else all may be shipped before it is killed.
+        slow.choose = lambda _: Fault.SLOW
+        for turn in range(5):
+            write(log, range(written, written + 20_000))
+            written += 20_000
+            seen = stored(client, streams.predictions)
+            shipping = begin("--url", slow.url)
+            # From the first document on, anywhere in the work: between sending, storing and noting.
+            wait_until(lambda seen=seen: stored(client, streams.predictions) > seen)
+            time.sleep(random.uniform(0, 0.3))
+            shipping.kill()
+            shipping.communicate()
+            interrupted += stored(client, streams.predictions) < expected_predictions(written)
+            if turn % 2:
+                log.rename(log.with_suffix(f".jsonl.{turn}"))
     done = begin("--once")
     said, wrong = done.communicate(timeout=120)
     assert done.returncode == 0, wrong
