@@ -14,7 +14,7 @@ from .judge import judge
 from .maturity import Ripeness
 from .measures import Measurement, Verdict
 from .measures.concept import FEWEST, LOSSES, Losses, concept_drift
-from .windows import Window, iso, parse_moment
+from .windows import Window, iso
 
 if TYPE_CHECKING:
     from .cluster import Cluster
@@ -99,8 +99,8 @@ def _scope(source: Source, now: datetime) -> metrics.Scope:
         model=source["model"]["name"],
         version=source["model"]["version"],
         size=source["window"]["size"],
-        window=_window(source["window"]),
-        reference=_window(reference) if reference and "start" in reference else None,
+        window=Window.from_document(source["window"]),
+        reference=Window.from_document(reference) if reference and "start" in reference else None,
         reference_kind=reference["kind"] if reference else None,
         label_coverage={None: metric["label_coverage"]},
         as_of=metric["as_of"],
@@ -110,7 +110,3 @@ def _scope(source: Source, now: datetime) -> metrics.Scope:
         weighed=False,
         judged=iso(now),
     )
-
-
-def _window(bounds: Source) -> Window:
-    return Window(parse_moment(bounds["start"]), parse_moment(bounds["end"]))

@@ -43,6 +43,7 @@ class Joint:
         self._model = model
         self._binning = binning
         self._names = (*binning.numeric, *binning.categorical)
+        self._known = {name: {value: at for at, value in enumerate(of)} for name, of in binning.categorical.items()}
         self._period: Window | None = None
         self._sample: tuple[FloatArray, FloatArray] | None = None
         self._past: dict[tuple[str, str], tuple[float, float]] = {}
@@ -85,10 +86,9 @@ class Joint:
         query = references.predictions_of(self._model, period, version)
         fields = [f"{events.FEATURES}.{name}" for name in self._names]
         hits = self._cluster.sample(query, fields, self._model.sampling.rows)
-        known = {name: {value: at for at, value in enumerate(of)} for name, of in self._binning.categorical.items()}
         values = np.array(
             [
-                [_value(hit["_source"].get("features", {}).get(name), known.get(name)) for name in self._names]
+                [_value(hit["_source"].get("features", {}).get(name), self._known.get(name)) for name in self._names]
                 for hit in hits
             ],
             np.float64,

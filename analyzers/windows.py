@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LENGTH = re.compile(r"([1-9][0-9]*)([smhd])")
@@ -33,6 +34,11 @@ class Window:
 
     start: datetime
     end: datetime
+
+    @classmethod
+    def from_document(cls, bounds: Mapping[str, Any]) -> Window:
+        """The window whose `start` and `end` a stored document tells."""
+        return cls(parse_moment(bounds["start"]), parse_moment(bounds["end"]))
 
     @property
     def seconds(self) -> float:

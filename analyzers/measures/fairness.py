@@ -10,7 +10,7 @@ Groups with too few predictions for a rate are left out of it, and named.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -30,17 +30,14 @@ Rate = Callable[[ModelView], tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A gap between groups; all None but `left_out` where there are not two of them."""
+    """A gap between groups: its interval, the probability of one by chance, the predictions, and which groups."""
 
     value: float
     lower: float
     upper: float
     p_value: float
     size: int
-    lowest: str
-    highest: str
-    compared: int
-    left_out: tuple[str, ...]
+    groups: Groups
 
 
 def selection(view: ModelView) -> tuple[float, float]:
@@ -126,27 +123,24 @@ def _quantile(groups: int) -> float:
 Apart = Callable[[FloatArray, FloatArray], tuple[float, float, float]]
 
 
-def _of_rate(rate: Rate, apart: Apart, groups: Mapping[str, ModelView], minimum: int) -> _Found | tuple[str, ...]:
-    """The gap of one rate; the groups left out where fewer than two are left."""
+def _of_rate(rate: Rate, apart: Apart, groups: Mapping[str, ModelView], minimum: int) -> _Found | None:
+    """The gap of one rate; None where fewer than two groups are large enough."""
     counted = {name: rate(view) for name, view in groups.items()}
-    left_out = tuple(name for name, (_, trials) in counted.items() if trials < minimum)
-    kept = [name for name in counted if name not in left_out]
+    kept = [name for name, (_, trials) in counted.items() if trials >= minimum]
     if len(kept) < 2:
-        return left_out
+        return None
     successes, trials = np.array([counted[name] for name in kept], np.float64).T
-    share = successes / trials
-    lowest, highest = kept[int(share.argmin())], kept[int(share.argmax())]
     found = apart(successes, trials)
-    return _Found(*found, homogeneity(successes, trials), int(trials.sum()), lowest, highest, len(kept), left_out)
+    which = _which(groups, kept, successes / trials)
+    return _Found(*found, homogeneity(successes, trials), int(trials.sum()), which)
 
 
-def _of_calibration(groups: Mapping[str, ModelView], minimum: int) -> _Found | tuple[str, ...]:
+def _of_calibration(groups: Mapping[str, ModelView], minimum: int) -> _Found | None:
     """The gap of the mean score less the share that came true; tested by Cochran's Q."""
     biases = {name: _bias(view) for name, view in groups.items()}
-    left_out = tuple(name for name, (_, _, size) in biases.items() if size < minimum)
-    kept = [name for name in biases if name not in left_out]
+    kept = [name for name, (_, _, size) in biases.items() if size >= minimum]
     if len(kept) < 2:
-        return left_out
+        return None
     bias, error, size = np.array([biases[name] for name in kept], np.float64).T
     apart = bias[:, None] - bias
     half = _quantile(len(kept)) * np.hypot(error[:, None], error)
@@ -158,11 +152,13 @@ def _of_calibration(groups: Mapping[str, ModelView], minimum: int) -> _Found | t
         upper=float((apart + half).max()),
         p_value=float(stats.chi2.sf(statistic, len(kept) - 1)),
         size=int(size.sum()),
-        lowest=kept[int(bias.argmin())],
-        highest=kept[int(bias.argmax())],
-        compared=len(kept),
-        left_out=left_out,
+        groups=_which(groups, kept, bias),
     )
+
+
+def _which(groups: Iterable[str], kept: Sequence[str], rates: FloatArray) -> Groups:
+    left_out = tuple(name for name in groups if name not in kept)
+    return Groups(kept[int(rates.argmin())], kept[int(rates.argmax())], len(kept), left_out)
 
 
 def _bias(view: ModelView) -> tuple[float, float, int]:
@@ -181,7 +177,7 @@ def _bias(view: ModelView) -> tuple[float, float, int]:
     return bias, intervals.mean_error(max(0.0, squares - bias**2), size), size
 
 
-Finder = Callable[[Mapping[str, ModelView], int], _Found | tuple[str, ...]]
+Finder = Callable[[Mapping[str, ModelView], int], _Found | None]
 
 
 def _gap(
@@ -190,14 +186,14 @@ def _gap(
     """The largest of some gaps."""
     found = [finder(groups, minimum) for finder in finders]
     past = [finder(before, minimum) for finder in finders]
-    known = [one for one in past if isinstance(one, _Found)]
+    known = [one for one in past if one is not None]
     reference = max((one.value for one in known), default=math.nan)
     nothing = Estimate(
         None,
         reference_value=reference if len(known) == len(finders) and math.isfinite(reference) else None,
         reference_size=max((one.size for one in known), default=0),
     )
-    gaps = [one for one in found if isinstance(one, _Found)]
+    gaps = [one for one in found if one is not None]
     if len(gaps) < len(finders) or not math.isfinite(gaps[0].value):
         return Gap(nothing, None)
     largest = max(gaps, key=lambda gap: gap.value)
@@ -210,7 +206,7 @@ def _gap(
         p_value=p_value,
         sample_size=largest.size,
     )
-    return Gap(estimate, Groups(largest.lowest, largest.highest, largest.compared, largest.left_out))
+    return Gap(estimate, largest.groups)
 
 
 _fairness = partial(

@@ -13,7 +13,7 @@ import orjson
 
 from driftline.ingest.events import SEGMENTS
 
-from ..windows import Window, iso, parse_moment
+from ..windows import Window, iso
 from .arrivals import FIELDS as ARRIVALS
 from .arrivals import Arrivals
 from .binning import Binning
@@ -80,7 +80,7 @@ class History:
         """How the labels of each window of one size came."""
         query = self._query("window", size=size, whole=True, binning=binning.version)
         for hit in self.cluster.stored(query, ["window", *ARRIVALS]):
-            yield _window(hit["_source"]), Arrivals.from_document(hit["_source"]["profile"])
+            yield Window.from_document(hit["_source"]["window"]), Arrivals.from_document(hit["_source"]["profile"])
 
     def count(
         self, query: Mapping[str, Any], counting: Counting, segments: Sequence[str], expected: Mapping[str, int]
@@ -138,7 +138,7 @@ class History:
         for (_, version), parts in groupby(hits, lambda hit: (hit["window"]["start"], hit["model"]["version"])):
             found = list(parts)
             profiles = {_segment(part): from_document(part["profile"], binning) for part in found}
-            yield Counted(version, _window(found[0]), profiles)
+            yield Counted(version, Window.from_document(found[0]["window"]), profiles)
 
     def keep(self, kept: Kept, profiles: Segmented) -> Iterator[bytes]:
         """The bulk actions that store a window's profiles, the one that says what they are of last."""
@@ -159,7 +159,7 @@ class History:
         """The stored reference of a period, per segment; empty when there is none of this content."""
         query = self._query("reference", period=period, binning=binning.version)
         hits = [hit["_source"] for hit in self.cluster.stored(query, ["segment", "profile", "content", "window"])]
-        exact = [hit for hit in hits if hit["content"] == content and _window(hit) == period]
+        exact = [hit for hit in hits if hit["content"] == content and Window.from_document(hit["window"]) == period]
         return {_segment(hit): from_document(hit["profile"], binning) for hit in exact}
 
     def keep_reference(self, period: Window, counting: Counting, profiles: Segmented, content: str) -> None:
@@ -250,7 +250,7 @@ def _kept(source: Mapping[str, Any]) -> Kept:
     return Kept(
         version=source["model"]["version"],
         size=source["window"]["size"],
-        window=_window(source),
+        window=Window.from_document(source["window"]),
         content=source["content"],
         judged=source["judged"],
         binning=source["binning"]["version"],
@@ -258,10 +258,6 @@ def _kept(source: Mapping[str, Any]) -> Kept:
         predictions=source["profile"]["predictions"],
         labelled=source["profile"]["labelled"],
     )
-
-
-def _window(source: Mapping[str, Any]) -> Window:
-    return Window(parse_moment(source["window"]["start"]), parse_moment(source["window"]["end"]))
 
 
 def _segment(source: Mapping[str, Any]) -> Segment:
