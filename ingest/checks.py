@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import random
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,11 @@ MAX_ID_BYTES = 480
 MAX_INTEGER = 2**53
 """The largest integer that a double, and so Elasticsearch, holds exactly."""
 
+
+_LAST_62 = 2**62 - 1
+_CHANCE = random.Random()  # noqa: S311 (ids are to differ, not to be secret)
+# Of its own, so that no `random.seed` of the service makes ids repeat; and a child does not go on with its parent's.
+os.register_at_fork(after_in_child=_CHANCE.seed)
 
 WITHHELD = "<withheld>"
 """Stands for what may not leave the service."""
@@ -37,9 +43,10 @@ def uuid7() -> str:
 
     Source: RFC 9562, section 5.7, https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7.
     """
-    milliseconds, chance = time.time_ns() // 1_000_000, os.urandom(10).hex()
-    variant = "89ab"[int(chance[3], 16) & 3]
-    return f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[8:]}"
+    chance = _CHANCE.getrandbits(74)
+    bits = time.time_ns() // 1_000_000 << 80 | 0x7 << 76 | chance >> 62 << 64 | 0b10 << 62 | chance & _LAST_62
+    text = f"{bits:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def refuse(name: str, got: Any, allowed: str) -> NoReturn:
@@ -139,11 +146,19 @@ def label(name: str, value: Any) -> str:
     return text(name, value)
 
 
-@lru_cache(maxsize=10_000)
+_NAMES: set[str] = set()
+"""Names that were found to be right: the same few come with every event."""
+_MOST_NAMES = 10_000
+
+
 def name(where: str, given: Any) -> str:
     """The name of a feature, a segment or a class, which becomes the name of a field."""
+    if given in _NAMES:
+        return str(given)
     if not isinstance(given, str) or not given or "." in given or given != given.strip():
         refuse(f"a name in {where}", given, "a text without dots, and without spaces at its ends")
+    if len(_NAMES) < _MOST_NAMES:
+        _NAMES.add(given)
     return given
 
 
@@ -159,7 +174,9 @@ def features(given: Mapping[str, Any]) -> dict[str, Any]:
                 refuse(f"features.{key}", value, "a finite number")
         elif kind is not str and (value := _other_feature(key, value)) is None:
             continue
-        found[name("features", key)] = value
+        if key not in _NAMES:
+            name("features", key)
+        found[key] = value
     return found
 
 
@@ -186,10 +203,15 @@ def is_missing(value: Any) -> bool:
 
 
 def segments(given: Mapping[str, Any]) -> dict[str, str]:
-    """Segments by name, without the missing ones."""
-    return {
-        name("segments", key): label(f"segments.{key}", value) for key, value in given.items() if not is_missing(value)
-    }
+    """Segments by name, without the missing ones. The log call waits for this, too."""
+    found: dict[str, str] = {}
+    for key, value in given.items():
+        if not (type(value) is str and value):
+            if is_missing(value):
+                continue
+            value = label(f"segments.{key}", value)  # noqa: PLW2901 (the value as it is stored)
+        found[name("segments", key)] = value
+    return found
 
 
 def native(value: Any) -> Any:

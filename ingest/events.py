@@ -72,6 +72,10 @@ class Dataset(StrEnum):
     SHIPPER = "driftline.shipper"
 
 
+_PREDICTIONS = Dataset.PREDICTIONS.value
+"""Read once: the log call waits for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """The service that an event comes from, as ECS `service.*`, and the namespace that its events go to."""
@@ -80,6 +84,16 @@ class Source:
     version: str | None = None
     environment: str | None = None
     namespace: str = "default"
+    # The same in all its documents, so it is made once: the log call waits for it.
+    _fields: dict[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        given = {"name": self.service, "version": self.version, "environment": self.environment}
+        object.__setattr__(self, "_fields", {name: value for name, value in given.items() if value is not None})
+
+    def fields(self) -> dict[str, str]:
+        """What its documents say of it: `service.*`."""
+        return self._fields.copy()
 
 
 # Not frozen: that makes a microsecond of the log call, which a service waits for.
@@ -128,11 +142,11 @@ class Prediction:
             EventError: Something in it is not allowed.
         """
         task = _task(self.task)
-        event: dict[str, Any] = {"id": checks.identity(self.id), "kind": "event", "dataset": Dataset.PREDICTIONS.value}
+        event: dict[str, Any] = {"id": checks.identity(self.id), "kind": "event", "dataset": _PREDICTIONS}
         if self.duration is not None:
             event["duration"] = checks.duration(self.duration)
         event["outcome"] = "success" if self.error is None else "failure"
-        document = _envelope(self.timestamp, Dataset.PREDICTIONS, event, source)
+        document = _envelope(self.timestamp, event, source)
         document["model"] = {
             "name": checks.text("model", self.model),
             "version": UNVERSIONED if self.version is None else checks.text("model_version", self.version),
@@ -149,7 +163,7 @@ class Prediction:
             document["trace"] = {"id": checks.text("trace_id", self.trace_id)}
         if self.error is not None:
             document["error"] = checks.error(self.error)
-        return document | checks.labels(self.labels)
+        return document | checks.labels(self.labels) if self.labels else document
 
     def _answer(self, task: Task) -> dict[str, Any]:
         answer: dict[str, Any] = {}
@@ -212,7 +226,7 @@ class Outcome:
             msg = f"label and value: got {self.label!r} and {self.value!r}, allowed: exactly one of them"
             raise EventError(msg)
         event = {"id": checks.identity(self.id, required=True), "kind": "event", "dataset": Dataset.OUTCOMES.value}
-        document = _envelope(self.timestamp, Dataset.OUTCOMES, event, source)
+        document = _envelope(self.timestamp, event, source)
         if self.model is not None:
             document["model"] = {"name": checks.text("model", self.model)}
         actual: dict[str, Any] = (
@@ -261,7 +275,7 @@ class Change:
             "action": checks.text("action", self.action),
             "dataset": Dataset.CHANGES.value,
         }
-        document = _envelope(self.timestamp, Dataset.CHANGES, event, source)
+        document = _envelope(self.timestamp, event, source)
         model = {"name": self.model, "version": self.version}
         if found := {name: checks.text(f"model.{name}", value) for name, value in model.items() if value is not None}:
             document["model"] = found
@@ -295,7 +309,7 @@ def dead_letter(original: Any, reason: str, kind: str, source: Source) -> dict[s
         "reason": reason,
         "original": text,
     }
-    letter = _envelope(None, Dataset.DEADLETTER, event, source) | {"error": {"type": kind, "message": reason}}
+    letter = _envelope(None, event, source) | {"error": {"type": kind, "message": reason}}
     return letter | _of_whom(original)
 
 
@@ -309,7 +323,7 @@ def report(numbers: Mapping[str, float], service: Any, process: int, namespace: 
         namespace: Namespace of the data streams.
     """
     event = {"id": checks.uuid7(), "kind": "metric", "dataset": Dataset.SHIPPER.value}
-    document = _envelope(None, Dataset.SHIPPER, event, Source(namespace=namespace))
+    document = _envelope(None, event, Source(namespace=namespace))
     host = {"host": {"name": os.uname().nodename}, "process": {"pid": process}}
     return document | host | {"shipper": dict(numbers)} | ({"service": service} if service else {})
 
@@ -353,18 +367,15 @@ def document_id(document: Mapping[str, Any]) -> str:
     return f"{identity}.{digest}"
 
 
-def _envelope(
-    timestamp: datetime | str | float | None, dataset: Dataset, event: dict[str, Any], source: Source
-) -> dict[str, Any]:
+def _envelope(timestamp: datetime | str | float | None, event: dict[str, Any], source: Source) -> dict[str, Any]:
     document: dict[str, Any] = {
-        TIMESTAMP: checks.moment(timestamp),
+        TIMESTAMP: checks.now() if timestamp is None else checks.moment(timestamp),
         "ecs": {"version": ECS_VERSION},
-        "data_stream": {"type": "logs", "dataset": dataset.value, "namespace": source.namespace},
+        "data_stream": {"type": "logs", "dataset": event["dataset"], "namespace": source.namespace},
         "event": event,
     }
-    service = {"name": source.service, "version": source.version, "environment": source.environment}
-    if found := {name: value for name, value in service.items() if value is not None}:
-        document["service"] = found
+    if service := source.fields():
+        document["service"] = service
     return document
 
 

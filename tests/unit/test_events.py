@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import random
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -197,3 +199,22 @@ def test_a_namespace_that_elasticsearch_would_refuse_is_refused(name):
     """A hyphen would make the name of a data stream ambiguous."""
     with pytest.raises(ValueError, match="allowed: lower-case letters"):
         Streams(name)
+
+
+def test_a_forked_child_makes_ids_of_its_own():
+    """Parent and child go on from the same state, and must not make the same ids from it."""
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writer, uuid7()[-12:].encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 12).decode() != uuid7()[-12:]
+
+
+def test_a_seed_of_the_service_does_not_make_ids_repeat():
+    """Services seed `random` so that their own results repeat; ids are to be new each time."""
+    made = set()
+    for _ in range(3):
+        random.seed(42)
+        made.add(uuid7()[-12:])
+    assert len(made) == 3
