@@ -168,6 +168,8 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         found["metric"]["groups"] = asdict(groups)
     if measurement.contributions:
         found["metric"]["contributions"] = [asdict(part) for part in measurement.contributions]
+    if measurement.promise is not None:
+        found["objective"] = measurement.promise.to_document()
     if measurement.feature is not None:
         found["feature"] = {"name": measurement.feature}
     if measurement.segment is not None:

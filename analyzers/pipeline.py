@@ -17,6 +17,7 @@ from .causes import frequent
 from .causes import window as of_window
 from .grades import Book
 from .maturity import Ripeness
+from .objectives.keeper import Objectives
 from .profiles.history import Counted, History, Kept, Segmented
 from .profiles.profile import Profile
 from .stale import EMPTY, Stale, rollup_contents, stale_windows, with_gaps
@@ -116,6 +117,7 @@ class _Analysis:
         self.binning = self.frame.counting.binning
         wanted = any(measure.name == joint.NAME for measure in self.model.measures)
         self.joint = joint.Joint(cluster, model, self.binning) if wanted else None
+        self.objectives = Objectives(cluster, model, now)
         self.statuses: Counter[str] = Counter()
         self.alarms = 0
         self.first: dict[WindowSize, datetime] = {}
@@ -137,7 +139,7 @@ class _Analysis:
             analysed += self._judge(stale, size, yardstick)
         self.cluster.refresh(self.cluster.streams.profiles, self.cluster.streams.metrics)
         on = self._alert()
-        notes = tuple(dict.fromkeys(self.notes))
+        notes = tuple(dict.fromkeys([*self.notes, *self.objectives.notes]))
         return Summary(self.model.name, len(found), analysed, dict(self.statuses), self.alarms, on, notes)
 
     def _contents(self, period: Window | None) -> list[Content]:
@@ -210,8 +212,11 @@ class _Analysis:
                 found = verdicts(self.model, reference, by, counted, book, yardstick.maturity)
                 for (window, profiled), judged in zip(chunk, found, strict=True):
                     of_rows = self._of_rows(profiled, size, reference, by)
+                    kept = self.objectives.of_window(profiled, size, judged.verdicts, judged.ripeness)
                     scope = self._scope(window, profiled, size, reference, judged)
-                    self._write(scope, [*judged.verdicts, *of_rows], self._marked(window, profiled, size, yardstick))
+                    self._write(
+                        scope, [*judged.verdicts, *of_rows, *kept], self._marked(window, profiled, size, yardstick)
+                    )
                 waiting += sum(judged.ripeness is Ripeness.EARLY and not judged.weighed for judged in found)
                 done += len(chunk)
                 self.progress(f"{self.model.name} {size.text}: judged", done, len(stale))
@@ -221,6 +226,7 @@ class _Analysis:
             self.notes.append(f"windows of {size.text}: {waiting:,} wait for labels; {yardstick.maturity.note()}")
         if size == self.model.window:
             self._count_statuses(concepts.update(self.cluster, self.model, first, self.now))
+            self._count_statuses(self.objectives.update(first))
         start = size.before(first, by.rule.of + by.rule.clear)
         self.alarms += alarms.update(self.cluster, alarms.Scope(self.model.name, size.text, first), start, by.rule)
         return done

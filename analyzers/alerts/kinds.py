@@ -17,6 +17,7 @@ _OF_FAMILIES = {
     "estimation": Kind.PERFORMANCE,
     "concept": Kind.PERFORMANCE,
     "fairness": Kind.FAIRNESS,
+    "objective": Kind.OBJECTIVE,
 }
 _OF_MODEL = ("prediction.score", "prediction.value", "prediction.label")
 RANK = {kind: position for position, kind in enumerate(Kind)}

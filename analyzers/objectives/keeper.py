@@ -1,0 +1,181 @@
+"""The objectives of one model: events of each window into the monitoring index, and from there how they add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import metrics
+from ..maturity import Ripeness
+from ..measures.objective import GOOD
+from ..verdicts import chunks
+from ..windows import Window, iso, parse_moment
+from . import events, verdicts
+from .burn import PAIRS, Counts
+from .setting import EVERY_VERSION, FRESHNESS, Objective
+
+if TYPE_CHECKING:
+    from ..cluster import Cluster
+    from ..measures import Verdict
+    from ..monitors import Model
+    from ..profiles.history import Counted
+    from ..windows import WindowSize
+
+FIELDS = ("model.version", "window", "feature.name", "metric.value", "metric.sample_size", "metric.as_of")
+
+
+class Objectives:
+    """What is promised of one model, and how it is kept.
+
+    Args:
+        cluster: Where the metrics are.
+        model: The model.
+        now: When this is.
+    """
+
+    def __init__(self, cluster: Cluster, model: Model, now: datetime) -> None:
+        self._cluster = cluster
+        self._model = model
+        self._now = now
+        self._window = model.window.seconds
+        self._analysed: dict[tuple[str, str, str], datetime] | None = None
+        self.notes = verdicts.notes(model.objectives, self._window)
+
+    def of_window(
+        self, window: Counted, size: WindowSize, told: Sequence[Verdict], ripeness: Ripeness
+    ) -> Iterator[Verdict]:
+        """The share of good events of one window and version, per objective.
+
+        Args:
+            window: The window.
+            size: Its size; only windows of the model's own size are counted.
+            told: The verdicts on it.
+            ripeness: How far its labels are.
+        """
+        if size != self._model.window:
+            return
+        for objective in self._model.objectives:
+            if objective.of == FRESHNESS:
+                yield from self._fresh(objective, window)
+            elif objective.bound is not None:
+                yield verdicts.of_window(objective, events.kept(objective, told, ripeness))
+            elif None in window.profiles:
+                yield verdicts.of_window(objective, events.counted(objective, window.profiles[None], ripeness))
+
+    def _fresh(self, objective: Objective, window: Counted) -> Iterator[Verdict]:
+        """Whether a window is analysed in time: told once, the first time."""
+        known = self._first_analysed()
+        if (objective.name, window.version, iso(window.window.start)) not in known:
+            begun = min(known.values(), default=self._now)
+            yield verdicts.of_window(objective, events.fresh(objective, window.window, self._now, begun))
+
+    def _first_analysed(self) -> Mapping[tuple[str, str, str], datetime]:
+        """When each window was analysed first, as far as objectives of freshness have told of it."""
+        if self._analysed is None:
+            names = [objective.name for objective in self._model.objectives if objective.of == FRESHNESS]
+            fields = ("feature.name", "model.version", "window.start", "metric.judged")
+            found = (hit["_source"] for hit in self._cluster.metrics(self._query(names), fields))
+            self._analysed = {
+                (source["feature"]["name"], source["model"]["version"], source["window"]["start"]): parse_moment(
+                    source["metric"]["judged"]
+                )
+                for source in found
+            }
+        return self._analysed
+
+    def update(self, since: datetime) -> list[Verdict]:
+        """Write the budgets and burn rates of the windows from one on, of all versions of the model together.
+
+        They are worked out from the stored shares, so that a window that is restated restates what rests on it.
+
+        Args:
+            since: The first window whose events have changed.
+
+        Returns:
+            The verdicts that were written.
+        """
+        written: list[Verdict] = []
+        if not self._model.objectives:
+            return written
+        self._cluster.refresh(self._cluster.streams.metrics)
+        for objective in self._model.objectives:
+            reach = max(objective.seconds, *(pair.long for pair in PAIRS)) + self._window
+            query = self._query([objective.name], since - timedelta(seconds=reach))
+            sources = [hit["_source"] for hit in self._cluster.metrics(query, FIELDS)]
+            found = self._told(objective, sources, since)
+            for some in chunks(found):
+                operations = [
+                    line
+                    for scope, told in some
+                    for line in metrics.operations(self._cluster.streams.metrics, scope, told)
+                ]
+                self._cluster.write(operations)
+                written += [verdict for _, told in some for verdict in told]
+        return written
+
+    def _told(
+        self, objective: Objective, sources: Sequence[Mapping[str, Any]], since: datetime
+    ) -> Iterator[tuple[metrics.Scope, list[Verdict]]]:
+        windows, as_of, counts = added_up(sources)
+        first = sum(window.start < since for window in windows)
+        for at, told in verdicts.of_series(objective, counts, self._window, first):
+            yield self._scope(windows[at], as_of[at]), told
+
+    def _query(self, names: Sequence[str], since: datetime | None = None) -> dict[str, Any]:
+        filters: list[dict[str, Any]] = [
+            {"term": {"model.name": self._model.name}},
+            {"term": {"window.size": self._model.window.text}},
+            {"term": {"metric.name": GOOD}},
+            {"terms": {"feature.name": list(names)}},
+        ]
+        if since is not None:
+            filters.append({"range": {"window.start": {"gte": iso(since)}}})
+        return {"bool": {"filter": filters}}
+
+    def _scope(self, window: Window, as_of: str) -> metrics.Scope:
+        return metrics.Scope(
+            model=self._model.name,
+            version=EVERY_VERSION,
+            size=self._model.window.text,
+            window=window,
+            reference=None,
+            reference_kind=None,
+            label_coverage={},
+            as_of=as_of,
+            grades={},
+            maturity=None,
+            ripeness=Ripeness.COMPLETE,
+            weighed=False,
+            judged=iso(self._now),
+        )
+
+
+def added_up(sources: Sequence[Mapping[str, Any]]) -> tuple[list[Window], list[str], Counts]:
+    """The events of each window, those of all versions together. Pure.
+
+    Args:
+        sources: Stored shares of one objective, in order of time.
+
+    Returns:
+        The windows, when the last of their data came, and their events.
+    """
+    sums: dict[str, list[int]] = {}
+    known: dict[str, Mapping[str, Any]] = {}
+    as_of: dict[str, str] = {}
+    for source in sources:
+        start, metric = source["window"]["start"], source["metric"]
+        total = int(metric.get("sample_size", 0))
+        # A share of so many is a whole number of them.
+        good = round(metric.get("value", 0.0) * total)
+        both = sums.setdefault(start, [0, 0])
+        both[0] += good
+        both[1] += total
+        known[start] = source["window"]
+        as_of[start] = max(as_of.get(start, ""), metric["as_of"])
+    windows = [Window.from_document(known[start]) for start in sums]
+    found = np.array(list(sums.values()), np.int64).reshape(-1, 2)
+    starts = np.array([window.start.timestamp() for window in windows], np.float64)
+    return windows, [as_of[start] for start in sums], Counts(starts, found[:, 0], found[:, 1])
