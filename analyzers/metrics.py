@@ -49,7 +49,8 @@ else if (old.labels == 'early' && bad(old.status)) { fresh.early_status = old.st
 if (fresh.containsKey('early_status') && fresh.labels != 'early' && fresh.status != 'insufficient_data') {
   fresh.early_verdict = bad(fresh.status) ? 'confirmed' : 'retracted';
 }
-boolean same = old.size() == fresh.size() && ctx._source.reference == after.reference;
+boolean same = old.size() == fresh.size() && ctx._source.reference == after.reference
+  && ctx._source.objective == after.objective;
 for (def key : fresh.keySet()) { same = same && (key == 'judged' || near(old[key], fresh[key])); }
 if (same) {
   ctx.op = 'none';

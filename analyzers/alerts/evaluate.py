@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..windows import Window, parse_moment
-from . import documents, incidents, lifecycle, notices
+from . import documents, incidents, lifecycle, notices, promised
 from .impact import impact
 from .lifecycle import Horizon
 from .notices import Told
@@ -132,7 +132,11 @@ class _Evaluation:
                 members.setdefault(alert.incident, []).append(alert)
         for identity, alerts in members.items():
             found, before = incidents.incident(identity, alerts), known.get(identity)
-            if before is not None and _same(found, before):
+            if (
+                before is not None
+                and _same(found, before)
+                and promised.severity(alerts, before.severity) is before.severity
+            ):
                 yield replace(found, severity=before.severity, impact=before.impact, evidence=before.evidence)
                 continue
             found = self._weighed(found, alerts)
@@ -146,7 +150,7 @@ class _Evaluation:
         if "metric" in parent.latest and parent.series.measure == "throughput":
             windows = [*windows, [parent.latest]]
         told = impact(self.model.task, costs, windows)
-        return replace(found, impact=told, severity=costs.severity(told))
+        return replace(found, impact=told, severity=promised.severity(alerts, costs.severity(told)))
 
     def _sayings(self, found: Sequence[Incident], fired: Sequence[Alert]) -> list[Saying]:
         identities = [incident.id for incident in found]

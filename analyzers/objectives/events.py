@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..maturity import Ripeness
 from ..measures import Estimate, Reason, Verdict, by_name
 from ..profiles.binning import DURATION_EDGES
-from .setting import CORRECT, ERRORS, FRESHNESS, LATENCY, Objective
+from .setting import CORRECT, ERRORS, LATENCY, Objective
 
 if TYPE_CHECKING:
     from ..profiles.profile import Profile
@@ -40,16 +40,14 @@ def counted(objective: Objective, profile: Profile, ripeness: Ripeness) -> Event
         profile: The window's counts.
         ripeness: How far its labels are.
     """
-    match objective.of:
-        case x if x == LATENCY:
-            return _latency(objective, profile)
-        case x if x == ERRORS:
-            return Events(profile.predictions - profile.errors, profile.predictions)
-        case x if x == CORRECT and ripeness is not Ripeness.EARLY:
-            right = sum(count for (predicted, actual), count in profile.confusion.items() if predicted == actual)
-            return Events(right, sum(profile.confusion.values()))
-        case _:
-            return None
+    if objective.of == LATENCY:
+        return _latency(objective, profile)
+    if objective.of == ERRORS:
+        return Events(profile.predictions - profile.errors, profile.predictions)
+    if objective.of != CORRECT or ripeness is Ripeness.EARLY:
+        return None
+    right = sum(count for (predicted, actual), count in profile.confusion.items() if predicted == actual)
+    return Events(right, sum(profile.confusion.values()))
 
 
 def _latency(objective: Objective, profile: Profile) -> Events:
@@ -63,18 +61,18 @@ def _latency(objective: Objective, profile: Profile) -> Events:
     return Events(int(profile.duration[: edge + 1].sum()), int(profile.duration.sum()), doubtful)
 
 
-def fresh(objective: Objective, window: Window, now: datetime, begun: datetime) -> Events | None:
-    """A window as one event: good if it is analysed in time. None of one that was over before anything was analysed.
+def fresh(objective: Objective, window: Window, analysed: datetime, begun: datetime) -> Events | None:
+    """A window as one event: good if it was analysed in time. None of one that was over before anything was analysed.
 
     Args:
         objective: How long it may take.
         window: The window.
-        now: When it is analysed for the first time.
+        analysed: When it was analysed for the first time.
         begun: When the first of all windows was.
     """
-    if objective.of != FRESHNESS or objective.within is None or window.end <= begun:
+    if objective.within is None or window.end <= begun:
         return None
-    return Events(int(now - window.end <= objective.within), 1)
+    return Events(int(analysed - window.end <= objective.within), 1)
 
 
 def kept(objective: Objective, told: Iterable[Verdict], ripeness: Ripeness) -> Events | None:

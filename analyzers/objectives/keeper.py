@@ -59,28 +59,28 @@ class Objectives:
             return
         for objective in self._model.objectives:
             if objective.of == FRESHNESS:
-                yield from self._fresh(objective, window)
+                yield self._fresh(objective, window)
             elif objective.bound is not None:
                 yield verdicts.of_window(objective, events.kept(objective, told, ripeness))
             elif None in window.profiles:
                 yield verdicts.of_window(objective, events.counted(objective, window.profiles[None], ripeness))
 
-    def _fresh(self, objective: Objective, window: Counted) -> Iterator[Verdict]:
-        """Whether a window is analysed in time: told once, the first time."""
+    def _fresh(self, objective: Objective, window: Counted) -> Verdict:
+        """Whether a window was in time when it was analysed first; later analyses of it do not count."""
         known = self._first_analysed()
-        if (objective.name, window.version, iso(window.window.start)) not in known:
-            begun = min(known.values(), default=self._now)
-            yield verdicts.of_window(objective, events.fresh(objective, window.window, self._now, begun))
+        analysed = known.get((objective.name, window.version, iso(window.window.start)), self._now)
+        found = events.fresh(objective, window.window, analysed, min(known.values(), default=self._now))
+        return verdicts.of_window(objective, found, iso(analysed))
 
     def _first_analysed(self) -> Mapping[tuple[str, str, str], datetime]:
         """When each window was analysed first, as far as objectives of freshness have told of it."""
         if self._analysed is None:
             names = [objective.name for objective in self._model.objectives if objective.of == FRESHNESS]
-            fields = ("feature.name", "model.version", "window.start", "metric.judged")
+            fields = ("feature.name", "model.version", "window.start", "metric.since")
             found = (hit["_source"] for hit in self._cluster.metrics(self._query(names), fields))
             self._analysed = {
                 (source["feature"]["name"], source["model"]["version"], source["window"]["start"]): parse_moment(
-                    source["metric"]["judged"]
+                    source["metric"]["since"]
                 )
                 for source in found
             }

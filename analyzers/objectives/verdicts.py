@@ -23,10 +23,16 @@ def promise(objective: Objective, rates: tuple[BurnRate, ...] = ()) -> Promise:
     return Promise(objective.name, objective.of, objective.target, objective.period, rates)
 
 
-def of_window(objective: Objective, events: Events | None) -> Verdict:
-    """What is told of a single window: its share of good events. None: not known, or not yet."""
+def of_window(objective: Objective, events: Events | None, analysed: str | None = None) -> Verdict:
+    """What is told of a single window: its share of good events.
+
+    Args:
+        objective: The objective.
+        events: Its events; None: not known, or not yet.
+        analysed: Of freshness, when the window was analysed first, ISO 8601.
+    """
     estimate = good_share(events.good, events.total, events.doubtful) if events else good_share(0, 0)
-    return _recorded(Measurement(GOOD, estimate, objective.name, promise=promise(objective)))
+    return _recorded(Measurement(GOOD, estimate, objective.name, since=analysed, promise=promise(objective)))
 
 
 def of_series(objective: Objective, counts: Counts, window: float, first: int) -> Iterator[tuple[int, list[Verdict]]]:
@@ -91,9 +97,11 @@ def notes(objectives: Sequence[Objective], window: float) -> list[str]:
     seen = [f"{pair.factor:g}x over {length(pair.long)} and {length(pair.short)}" for pair in pairs(window)]
     text = "; ".join(seen) if seen else "none, since its windows are longer; only budgets are told"
     found = [f"objectives: burn rates, in windows of {length(window)}: {text}"]
-    for objective in objectives:
-        if objective.of == LATENCY and (counted := DURATION_EDGES[objective.edge]) != objective.nanoseconds:
-            found.append(f"objective {objective.name}: counts tell what took longer than {counted / 1e6:.4g} ms")
+    found += [
+        f"objective {objective.name}: counts tell what took longer than {DURATION_EDGES[objective.edge] / 1e6:.4g} ms"
+        for objective in objectives
+        if objective.of == LATENCY and DURATION_EDGES[objective.edge] != objective.nanoseconds
+    ]
     return found
 
 

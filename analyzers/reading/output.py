@@ -17,7 +17,10 @@ from driftline.ingest import events
 
 from . import search
 
-COLOURS = {"critical": "bold red", "warning": "yellow", "ok": "green", "insufficient_data": "dim"}
+COLOURS = {
+    **{"critical": "bold red", "warning": "yellow", "ok": "green", "insufficient_data": "dim"},
+    **{"page": "bold red", "ticket": "yellow", "spent": "yellow", "unknown": "dim"},
+}
 METRIC_COLUMNS = (
     "window",
     "model",
@@ -53,17 +56,17 @@ PREDICTION_COLUMNS = ("time", "id", "model", "predicted", "score", "outcome", "l
 
 def print_metrics(metrics: Iterable[Mapping[str, Any]]) -> None:
     """One line a metric."""
-    _print_table(METRIC_COLUMNS, [_metric_row(metric) for metric in metrics])
+    print_table(METRIC_COLUMNS, [_metric_row(metric) for metric in metrics])
 
 
 def print_alerts(alerts: Iterable[search.Alert]) -> None:
     """One line a series that is wrong."""
-    _print_table(ALERT_COLUMNS, [_alert_row(alert) for alert in alerts])
+    print_table(ALERT_COLUMNS, [_alert_row(alert) for alert in alerts])
 
 
 def print_predictions(hits: Iterable[Mapping[str, Any]]) -> None:
     """One line a prediction."""
-    _print_table(PREDICTION_COLUMNS, [_prediction_row(hit["_source"]) for hit in hits])
+    print_table(PREDICTION_COLUMNS, [_prediction_row(hit["_source"]) for hit in hits])
 
 
 def _metric_row(metric: Mapping[str, Any]) -> Sequence[str]:
@@ -159,7 +162,8 @@ def print_csv(documents: Iterable[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on a screen, coloured by its column `status` or `state`; lines with tabs in a pipe."""
     console = Console()
     if not console.is_terminal:
         for row in (columns, *rows):
@@ -168,7 +172,7 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     # A screen is narrow: columns in which nothing stands are left out. Scripts find all of them, always.
     shown = [at for at in range(len(columns)) if not rows or any(row[at] for row in rows)]
     table = Table(*(columns[at] for at in shown), box=None, header_style="bold", pad_edge=False)
-    position = columns.index("status") if "status" in columns else None
+    position = next((at for at, column in enumerate(columns) if column in ("status", "state")), None)
     for row in rows:
         style = COLOURS.get(row[position]) if position is not None else None
         table.add_row(*(escape(row[at]) for at in shown), style=style)

@@ -26,6 +26,7 @@ COMMANDS = {
     "run": ("driftline.analyzers.commands", "Analyse on a schedule, until stopped."),
     "metrics": ("driftline.analyzers.reading.commands", "Show metrics and their verdicts."),
     "alerts": ("driftline.analyzers.reading.commands", "Show what is warning or critical now, and since when."),
+    "objectives": ("driftline.analyzers.objectives.commands", "Show what is promised of models, and how it is kept."),
     "compliance": ("driftline.analyzers.reading.compliance", "Export how fairly groups were treated, for an audit."),
     "predictions": ("driftline.analyzers.reading.commands", "Search single predictions."),
 }
