@@ -113,14 +113,14 @@ def burning(rates: tuple[BurnRate, ...], total: int) -> Estimate:
 
 
 def decisive(rates: tuple[BurnRate, ...]) -> BurnRate | None:
-    """The pair that decides: a page before a ticket, what fires before what is near to it."""
+    """The pair that decides: of those that fire the quickest, else the one that is nearest to it."""
     known = [rate for rate in rates if rate.long_rate is not None and rate.short_rate is not None]
     return max(known, key=_urgency, default=None)
 
 
-def _urgency(rate: BurnRate) -> tuple[bool, bool, float]:
+def _urgency(rate: BurnRate) -> tuple[bool, float]:
     held = min(rate.long_rate or 0.0, rate.short_rate or 0.0)
-    return rate.fires, rate.fires and rate.severity == "page", held / rate.factor
+    return rate.fires, rate.factor if rate.fires else held / rate.factor
 
 
 def _wilson(good: int, total: int) -> tuple[float, float]:

@@ -12,7 +12,10 @@ from ..reading import output
 from ..reading.commands import namespace_option
 from .standing import Standing, standings
 
-COLUMNS = ("state", "model", "objective", "of", "target", "period", "achieved", "interval", "left", "burning", "n", "until")
+COLUMNS = (
+    *("state", "model", "objective", "of", "target", "period"),
+    *("achieved", "interval", "left", "burning", "n", "until"),
+)
 
 
 @click.command()

@@ -102,7 +102,17 @@ def notes(objectives: Sequence[Objective], window: float) -> list[str]:
         for objective in objectives
         if objective.of == LATENCY and DURATION_EDGES[objective.edge] != objective.nanoseconds
     ]
+    found += [
+        f"objective {objective.name}: with a target of {objective.target:g} a budget burns at most {most:.3g} times too "
+        f"fast, too slow for {never}"
+        for objective in objectives
+        if (never := _never(objective, window, most := 1 / (1 - objective.target)))
+    ]
     return found
+
+
+def _never(objective: Objective, window: float, most: float) -> str:
+    return " and ".join(f"{pair.factor:g}x" for pair in pairs(window) if pair.factor >= most)
 
 
 def length(seconds: float) -> str:

@@ -18,8 +18,14 @@ from driftline.ingest import events
 from . import search
 
 COLOURS = {
-    **{"critical": "bold red", "warning": "yellow", "ok": "green", "insufficient_data": "dim"},
-    **{"page": "bold red", "ticket": "yellow", "spent": "yellow", "unknown": "dim"},
+    "critical": "bold red",
+    "page": "bold red",
+    "warning": "yellow",
+    "ticket": "yellow",
+    "spent": "yellow",
+    "ok": "green",
+    "insufficient_data": "dim",
+    "unknown": "dim",
 }
 METRIC_COLUMNS = (
     "window",

@@ -45,7 +45,7 @@ def steady(share: float, windows: int, each: int = 100_000, window: float = HOUR
 def fired(found: Counts, target: float, window: float, severity: str) -> np.ndarray:
     """In which windows some pair of a severity calls."""
     seen = [burning(found, pair, target, window).fires for pair in pairs(window) if pair.severity == severity]
-    return np.any(seen, axis=0)
+    return np.any([np.zeros(len(found.start), bool), *seen], axis=0)
 
 
 # The published arithmetic
@@ -148,6 +148,8 @@ def test_what_windows_can_tell():
     assert limit == "objective fast: counts tell what took longer than 208.2 ms"
     assert "only budgets are told" in verdicts.notes(promised, 7 * DAY)[0]
     assert verdicts.notes([], DAY) == []
+    _, never = verdicts.notes([Objective("right", "correct", 0.9)], HOUR)
+    assert never.endswith("burns at most 10 times too fast, too slow for 14.4x")
 
 
 def test_months_are_not_all_as_long():
@@ -186,17 +188,19 @@ def test_a_service_that_keeps_its_target_calls_hardly_anybody(traffic, target, w
     assert began[TICKET] <= allowed
 
 
-@pytest.mark.parametrize(("traffic", "windows"), [(2, 2), (10, 1), (10_000, 1)])
-@pytest.mark.parametrize("target", [0.9, 0.99, 0.999])
+@pytest.mark.parametrize(
+    ("target", "traffic", "windows"),
+    [(0.999, 10_000, 1), (0.999, 10, 1), (0.999, 2, 2), (0.95, 10_000, 1), (0.95, 10, 1), (0.95, 2, 5), (0.9, 10, 5)],
+)
 def test_an_outage_pages_within_the_first_windows(target, traffic, windows):
-    """Nothing works any more: somebody is called after an hour or, at two predictions an hour, after some."""
+    """Nothing works: a page after an hour, later only where traffic is very low, or no budget burns so fast."""
     for seed in range(20):
         rng = np.random.default_rng(seed)
         total = np.maximum(1, rng.poisson(traffic, 24 * 30 + 12))
         bad = rng.binomial(total, (1 - target) / 10)
         bad[-12:] = total[-12:]
         fires = fired(counts(bad, total), target, HOUR, PAGE)[-12:]
-        assert fires[windows - 1 + (4 if target == 0.9 and traffic < 100 else 1) :].all()
+        assert fires[windows - 1 :].all()
 
 
 @pytest.mark.parametrize("target", [0.95, 0.99, 0.999])
@@ -250,11 +254,10 @@ def test_latency_is_counted_in_favour_of_the_model_and_says_how_exactly():
 def test_failures_and_mistakes_are_counted():
     """Failed predictions of all; right ones of the labelled, once enough labels are there."""
     found = sample(Task.BINARY, 2_000, seed=4)
-    profile = profile_of(rows(found), binning_of(rows(found)))
-    failed = int(found.failed.sum())
-    assert failed
+    part = dataclasses.replace(rows(found), failed=[row % 40 == 0 for row in range(2_000)])
+    profile = profile_of(part, binning_of(part))
     errors = Objective("answered", "errors", 0.999)
-    assert events.counted(errors, profile, Ripeness.EARLY) == Events(2_000 - failed, 2_000)
+    assert events.counted(errors, profile, Ripeness.EARLY) == Events(1_950, 2_000)
     right = Objective("right", "correct", 0.9)
     known = [(a, b) for a, b in zip(found.label, found.actual, strict=True) if a is not None and b is not None]
     for ripeness in (Ripeness.MATURE, Ripeness.COMPLETE):
