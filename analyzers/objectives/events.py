@@ -93,8 +93,7 @@ def kept(objective: Objective, told: Iterable[Verdict], ripeness: Ripeness) -> E
 def _is_open(verdict: Verdict, ripeness: Ripeness) -> bool:
     measure, estimate = by_name(verdict.measurement.measure), verdict.measurement.estimate
     early = ripeness is Ripeness.EARLY and measure.needs_labels
-    few = estimate.value is None or estimate.sample_size < measure.min_samples
-    return early or few or verdict.reason in (Reason.LABELS, Reason.GRADE)
+    return early or estimate.value is None or verdict.reason in (Reason.SAMPLES, Reason.LABELS, Reason.GRADE)
 
 
 def _is_beyond(objective: Objective, estimate: Estimate) -> bool:

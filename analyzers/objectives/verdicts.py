@@ -106,12 +106,12 @@ def notes(objectives: Sequence[Objective], window: float) -> list[str]:
         f"objective {objective.name}: with a target of {objective.target:g} a budget burns at most {most:.3g} times too "
         f"fast, too slow for {never}"
         for objective in objectives
-        if (never := _never(objective, window, most := 1 / (1 - objective.target)))
+        if (never := _never(window, most := 1 / (1 - objective.target)))
     ]
     return found
 
 
-def _never(objective: Objective, window: float, most: float) -> str:
+def _never(window: float, most: float) -> str:
     return " and ".join(f"{pair.factor:g}x" for pair in pairs(window) if pair.factor >= most)
 
 

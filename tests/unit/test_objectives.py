@@ -270,7 +270,7 @@ def test_failures_and_mistakes_are_counted():
     [
         (Estimate(0.15, 0.11, 0.2, sample_size=500), None, Events(0, 1)),
         (Estimate(0.15, 0.05, 0.2, sample_size=500), None, Events(1, 1)),
-        (Estimate(0.15, 0.11, 0.2, sample_size=99), None, None),
+        (Estimate(0.15, 0.11, 0.2, sample_size=99), Reason.SAMPLES, None),
         (Estimate(None, sample_size=500), None, None),
         (Estimate(0.15, 0.11, 0.2, sample_size=500), Reason.LABELS, None),
     ],
