@@ -103,8 +103,8 @@ def notes(objectives: Sequence[Objective], window: float) -> list[str]:
         if objective.of == LATENCY and DURATION_EDGES[objective.edge] != objective.nanoseconds
     ]
     found += [
-        f"objective {objective.name}: with a target of {objective.target:g} a budget burns at most {most:.3g} times too "
-        f"fast, too slow for {never}"
+        f"objective {objective.name}: with a target of {objective.target:g} a budget burns at most {most:.3g} times "
+        f"too fast, too slow for {never}"
         for objective in objectives
         if (never := _never(window, most := 1 / (1 - objective.target)))
     ]

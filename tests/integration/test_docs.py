@@ -30,6 +30,7 @@ AFTER_THE_TOUR = [
         "estimate-performance.md",
         "wait-for-labels.md",
         "watch-fairness.md",
+        "keep-objectives.md",
         "find-what-single-features-hide.md",
         "read-a-drift-alarm.md",
     )

@@ -181,7 +181,7 @@ def calls(rng, target, traffic, months, window=HOUR, worse=1.0) -> dict[str, flo
 def test_a_service_that_keeps_its_target_calls_hardly_anybody(traffic, target, window):
     """However few events there are, two pairs are together wrong at most twice a year."""
     rng = np.random.default_rng(int(traffic * 1e6 + target * 1e4 + window))
-    months = 120 if window >= HOUR else 24
+    months = 120 if window >= HOUR else 6
     began = calls(rng, target, traffic, months, window)
     allowed = 2 / 12 + 3 * np.sqrt(2 / 12 / months)
     assert began[PAGE] <= allowed
