@@ -13,7 +13,7 @@ from .impact import impact
 from .lifecycle import Horizon
 from .notices import Told
 from .records import Alert, Incident, Resolution, State
-from .silences import silencing
+from .silences import Silence, ended, of_silence, silencing
 from .standstill import standstill
 from .store import Store
 
@@ -80,10 +80,12 @@ class _Evaluation:
         fired = incidents.grouped(fired, together, {identity: found.since for identity, found in known.items()})
         pending = [alert for alert in alerts if alert.fired is None]
         found = list(self._incidents(fired, known))
-        sayings = self._sayings(found, fired)
+        silences = self.store.silences(self.now)
+        sayings = self._sayings(found, fired, silences)
         before = {alert.id: alert for alert in stored}
         fresh = [documents.of_alert(a) for a in [*fired, *pending] if before.get(a.id) != a]
         fresh += [documents.of_incident(i) for i in found if known.get(i.id) != i]
+        fresh += [of_silence(silence) for silence in ended(silences, found, self.now)]
         self.store.write(sayings, fresh, gone)
         return Outcome(found, sayings)
 
@@ -152,10 +154,11 @@ class _Evaluation:
         told = impact(self.model.task, costs, windows)
         return replace(found, impact=told, severity=promised.severity(alerts, costs.severity(told)))
 
-    def _sayings(self, found: Sequence[Incident], fired: Sequence[Alert]) -> list[Saying]:
+    def _sayings(
+        self, found: Sequence[Incident], fired: Sequence[Alert], silences: Sequence[Silence]
+    ) -> list[Saying]:
         identities = [incident.id for incident in found]
         said, acknowledged = self.store.notices(identities), self.store.acknowledged(identities)
-        silences = self.store.silences(self.now)
         sayings: list[Saying] = []
         for incident in found:
             members = [alert for alert in fired if alert.incident == incident.id]

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from ..causes.cause import Kind as Cause
 from ..measures import by_name
 from ..profiles.store import document_id
-from ..windows import iso, parse_moment
+from ..windows import WindowSize, iso, parse_moment
 from .kinds import RANK
 from .records import Alert, Incident, Kind, Resolution, Severity, State
 
@@ -83,9 +84,8 @@ def parent(alerts: Sequence[Alert]) -> Alert:
     return min(alerts, key=_explains)
 
 
-def _explains(alert: Alert) -> tuple[int, datetime, bool, float, str]:
-    size = (parse_moment(alert.first["window"]["end"]) - alert.since).total_seconds()
-    return RANK[alert.kind], alert.since, alert.series.segment is not None, size, alert.id
+def _explains(alert: Alert) -> tuple[int, float, datetime, bool, str]:
+    return RANK[alert.kind], _length(alert), alert.since, alert.series.segment is not None, alert.id
 
 
 def incident(identity: str, alerts: Sequence[Alert]) -> Incident:
@@ -106,7 +106,7 @@ def incident(identity: str, alerts: Sequence[Alert]) -> Incident:
         kind=chosen.kind,
         state=state,
         severity=Severity.DIGEST,
-        since=min(alert.since for alert in alerts),
+        since=since(alerts),
         fired=min(alert.fired for alert in alerts if alert.fired is not None),
         until=last.until if last else None,
         resolution=_resolution(alerts) if last else None,
@@ -115,6 +115,16 @@ def incident(identity: str, alerts: Sequence[Alert]) -> Incident:
         impact=None,
         title=title(chosen, alerts),
     )
+
+
+def since(alerts: Sequence[Alert]) -> datetime:
+    """When the first of them began, by their smallest windows: a month begins before its trouble does."""
+    smallest = min(map(_length, alerts))
+    return min(alert.since for alert in alerts if _length(alert) == smallest)
+
+
+def _length(alert: Alert) -> float:
+    return WindowSize(alert.series.size).seconds
 
 
 def _state(alerts: Sequence[Alert]) -> State:
@@ -129,15 +139,15 @@ def _resolution(alerts: Sequence[Alert]) -> Resolution:
 
 def title(chosen: Alert, alerts: Sequence[Alert]) -> str:
     """One line: the model, what happened, and since when."""
-    return f"{chosen.series.model}: {_what(chosen, alerts)} since {iso(min(alert.since for alert in alerts))[:16]}Z"
+    return f"{chosen.series.model}: {_what(chosen, alerts)} since {iso(since(alerts))[:16]}Z"
 
 
 def _what(chosen: Alert, alerts: Sequence[Alert]) -> str:
-    cause = chosen.peak["metric"].get("cause", {}).get("text")
+    cause = chosen.peak["metric"].get("cause", {})
     counts = Counter(a.series.feature for a in alerts if a.kind is chosen.kind and a.series.feature is not None)
     features = [name for name, _ in counts.most_common()]
-    if cause and len(features) <= 1:
-        return str(cause).rstrip(".")
+    if cause.get("kind", Cause.MOVED) != Cause.MOVED and len(features) == 1:
+        return f"{features[0]}: {cause['text'].rstrip('.')}"
     if features:
         named = ", ".join(features[:NAMED])
         more = f" and {len(features) - NAMED:,} more" if len(features) > NAMED else ""

@@ -19,6 +19,8 @@ _OF_FAMILIES = {
     "fairness": Kind.FAIRNESS,
     "objective": Kind.OBJECTIVE,
 }
+_BROKEN = ("missing_rate", "unseen_rate", "constant")
+"""What no distribution does by moving."""
 _OF_MODEL = ("prediction.score", "prediction.value", "prediction.label")
 RANK = {kind: position for position, kind in enumerate(Kind)}
 """Which kind explains which: the lower one explains the higher."""
@@ -34,5 +36,5 @@ def kind_of(document: Document) -> Kind:
     if feature is None or feature in _OF_MODEL:
         return Kind.DRIFT
     cause = metric.get("cause", {}).get("kind")
-    broken = family == "quality" if cause is None else cause != Cause.MOVED
+    broken = metric["name"] in _BROKEN if cause is None else cause != Cause.MOVED
     return Kind.QUALITY if broken else Kind.FEATURE

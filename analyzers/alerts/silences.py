@@ -13,7 +13,7 @@ from typing import Any
 from ..profiles.store import document_id
 from ..windows import iso, parse_moment
 from .documents import SILENCE
-from .records import Alert, Document, Incident
+from .records import Alert, Document, Incident, State
 
 WARNING = timedelta(hours=1)
 """So long before a silence ends, it is said that the trouble is still there."""
@@ -107,6 +107,12 @@ def silencing(
     known = list(alerts)
     found = [silence for silence in silences if silence.is_on(now) and silence.matcher.covers(incident, known)]
     return max(found, key=lambda silence: silence.ends, default=None)
+
+
+def ended(silences: Iterable[Silence], incidents: Iterable[Incident], now: datetime) -> list[Silence]:
+    """The silences of single incidents that end, since these are over."""
+    over = {incident.id for incident in incidents if incident.state is State.RESOLVED}
+    return [silence.end(now, "recovery") for silence in silences if silence.matcher.incident in over]
 
 
 def of_silence(silence: Silence) -> dict[str, Any]:
