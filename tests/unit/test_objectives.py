@@ -11,6 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import EPOCH, rows, sample
 
+from driftline.analyzers.alerts import promised
+from driftline.analyzers.alerts.lifecycle import Horizon
+from driftline.analyzers.alerts.records import Alert, Kind, Series, Severity, State
+from driftline.analyzers.firing import Rule
 from driftline.analyzers.maturity import Ripeness
 from driftline.analyzers.measures import Estimate, Measurement, Reason, Status, Task, Verdict
 from driftline.analyzers.measures.objective import BURN, GOOD, LEFT, budget_left
@@ -19,13 +23,14 @@ from driftline.analyzers.objectives import events, verdicts
 from driftline.analyzers.objectives.burn import DAY, HOUR, PAGE, PAIRS, TICKET, Counts, Pair, burning, pairs
 from driftline.analyzers.objectives.events import Events
 from driftline.analyzers.objectives.keeper import added_up
-from driftline.analyzers.objectives.setting import Objective
-from driftline.analyzers.objectives.standing import State, standing
+from driftline.analyzers.objectives.setting import EVERY_VERSION, Objective
+from driftline.analyzers.objectives.standing import State as Standing
+from driftline.analyzers.objectives.standing import standing
 from driftline.analyzers.profiles.binning import DURATION_EDGES
 from driftline.analyzers.profiles.profile import Profile
 from driftline.analyzers.profiles.raw import binning_of, profile_of
 from driftline.analyzers.settings import ConfigError
-from driftline.analyzers.windows import Window
+from driftline.analyzers.windows import Window, WindowSize
 
 MINUTE = 60.0
 MONTH = 30 * DAY
@@ -346,14 +351,41 @@ def test_how_an_objective_stands():
         return {"model": {"name": "m"}, "objective": promise, "window": window, "metric": fields}
 
     nothing = standing(metric(), {}, {})
-    assert (nothing.state, nothing.achieved) == (State.UNKNOWN, None)
+    assert (nothing.state, nothing.achieved) == (Standing.UNKNOWN, None)
     well = metric(value=0.4, lower=0.2, upper=0.5, sample_size=100)
     found = standing(well, well, metric(status="ok"))
-    assert (found.state, found.left) == (State.OK, 0.4)
+    assert (found.state, found.left) == (Standing.OK, 0.4)
     assert (found.achieved, found.lower, found.upper) == pytest.approx((0.994, 0.992, 0.995))
-    assert standing(well, metric(value=-0.1), metric(status="ok")).state is State.SPENT
-    assert standing(well, well, metric(status="critical")).state is State.PAGE
-    assert standing(well, well, metric(status="warning")).state is State.TICKET
+    assert standing(well, metric(value=-0.1), metric(status="ok")).state is Standing.SPENT
+    assert standing(well, well, metric(status="critical")).state is Standing.PAGE
+    assert standing(well, well, metric(status="warning")).state is Standing.TICKET
+
+
+def test_whom_a_broken_promise_calls():
+    """As its burn rate says, at whichever window, or as other reasons do; alerts of other kinds say nothing of it."""
+
+    def alert(kind, *statuses):
+        first, peak, latest = ({"metric": {"status": status}} for status in statuses)
+        series = Series("m", EVERY_VERSION, "1h", BURN, "fast")
+        return Alert("a", series, kind, State.FIRING, EPOCH, EPOCH, None, None, 1, 0, first, peak, latest)
+
+    ticket = alert(Kind.OBJECTIVE, "warning", "warning", "ok")
+    page = alert(Kind.OBJECTIVE, "critical", "warning", "warning")
+    other = alert(Kind.SERVICE, "critical", "critical", "critical")
+    assert promised.severity([ticket]) is Severity.TICKET
+    assert promised.severity([other, ticket, page]) is Severity.PAGE
+    assert promised.severity([ticket], Severity.PAGE) is Severity.PAGE
+    assert promised.severity([other]) is Severity.DIGEST
+
+
+def test_what_is_of_every_version_outlives_all_of_them():
+    """A version that others replaced is retired; a promise is not, until the model is silent."""
+    last = EPOCH + timedelta(days=9)
+    horizon = Horizon(WindowSize("1d"), Rule(2, 3, 3), timedelta(0), last, last, {"1": EPOCH}.get)
+    assert horizon.is_retired("1")
+    assert not horizon.is_retired(EVERY_VERSION)
+    assert not horizon.is_silent(EVERY_VERSION)
+    assert dataclasses.replace(horizon, now=last + timedelta(days=5)).is_silent(EVERY_VERSION)
 
 
 # monitors.yml
