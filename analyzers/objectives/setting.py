@@ -56,6 +56,11 @@ class Objective:
         return parse_length(self.period).total_seconds()
 
     @property
+    def needs_labels(self) -> bool:
+        """Whether its events are told by outcomes."""
+        return self.of == CORRECT
+
+    @property
     def nanoseconds(self) -> float:
         """The time that a good event may take; 0 without one."""
         return self.within.total_seconds() * 1e9 if self.within else 0.0
