@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..measures import Status
+from .notices import ORDER
 from .records import Alert, Kind, Severity
-
-_WORST_FIRST = tuple(Severity)
 
 
 def severity(alerts: Iterable[Alert], otherwise: Severity = Severity.DIGEST) -> Severity:
@@ -18,7 +17,7 @@ def severity(alerts: Iterable[Alert], otherwise: Severity = Severity.DIGEST) -> 
         otherwise: Whom it calls for other reasons: never less than that.
     """
     told = [_of(alert) for alert in alerts if alert.kind is Kind.OBJECTIVE]
-    return min([otherwise, *told], key=_WORST_FIRST.index)
+    return max([otherwise, *told], key=ORDER.index)
 
 
 def _of(alert: Alert) -> Severity:
