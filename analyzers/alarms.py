@@ -66,16 +66,19 @@ def update(cluster: Cluster, scope: Scope, start: datetime, rule: Rule) -> int:
     began, operations = 0, []
     for series, windows in past.items():
         first = windows[0].alarm is Alarm.FIRING
-        states = list(alarms((window.level for window in windows), _rule(series, rule), firing=first))
+        states = list(alarms((window.level for window in windows), rule_of(series[1], rule), firing=first))
         began += _onsets(windows, states)
         operations += list(_changes(windows, states))
     cluster.write(operations)
     return began
 
 
-def _rule(series: Series, rule: Rule) -> Rule:
-    # A burn rate looks back over many windows itself, and its short window tells when it is over.
-    return Rule(1, 1, 1) if by_name(series[1]).subject is Subject.OBJECTIVE else rule
+def rule_of(measure: str, rule: Rule) -> Rule:
+    """When a series of one measure fires and clears, where others of its size do so by a rule.
+
+    A burn rate looks back over many windows itself, and its short window tells when it is over.
+    """
+    return Rule(1, 1, 1) if by_name(measure).subject is Subject.OBJECTIVE else rule
 
 
 _CONCERNED = (

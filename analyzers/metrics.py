@@ -203,7 +203,7 @@ def _judged(scope: Scope, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def level(verdict: Verdict, *, in_reference: bool) -> Level:
+def level(verdict: Verdict, *, in_reference: bool = False) -> Level:
     """What a verdict says of its series, for an alarm to fire or clear.
 
     A window of the reference is what all others are compared with: it is told when it differs from the rest of it, and

@@ -154,9 +154,7 @@ class _Evaluation:
         told = impact(self.model.task, costs, windows)
         return replace(found, impact=told, severity=promised.severity(alerts, costs.severity(told)))
 
-    def _sayings(
-        self, found: Sequence[Incident], fired: Sequence[Alert], silences: Sequence[Silence]
-    ) -> list[Saying]:
+    def _sayings(self, found: Sequence[Incident], fired: Sequence[Alert], silences: Sequence[Silence]) -> list[Saying]:
         identities = [incident.id for incident in found]
         said, acknowledged = self.store.notices(identities), self.store.acknowledged(identities)
         sayings: list[Saying] = []

@@ -118,9 +118,12 @@ def incident(identity: str, alerts: Sequence[Alert]) -> Incident:
 
 
 def since(alerts: Sequence[Alert]) -> datetime:
-    """When the first of them began, by their smallest windows: a month begins before its trouble does."""
-    smallest = min(map(_length, alerts))
-    return min(alert.since for alert in alerts if _length(alert) == smallest)
+    """When it began: of what the alert that fired first saw in its first window, as the smallest windows tell it."""
+    first = min(alerts, key=lambda alert: (alert.fired or alert.since, _length(alert), alert.since))
+    end = parse_moment(first.first["window"]["end"])
+    inside = [alert for alert in alerts if first.since <= alert.since < end]
+    smallest = min(map(_length, inside))
+    return min(alert.since for alert in inside if _length(alert) == smallest)
 
 
 def _length(alert: Alert) -> float:

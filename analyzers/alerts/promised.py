@@ -22,5 +22,5 @@ def severity(alerts: Iterable[Alert], otherwise: Severity = Severity.DIGEST) -> 
 
 def _of(alert: Alert) -> Severity:
     # The peak is the highest burn rate, which need not be that of a page.
-    seen = {document["metric"]["status"] for document in (alert.first, alert.peak, alert.latest)}
+    seen = {document["metric"].get("status") for document in (alert.first, alert.peak, alert.latest)}
     return Severity.PAGE if Status.CRITICAL in seen else Severity.TICKET
