@@ -41,7 +41,7 @@ class Objectives:
         self._model = model
         self._now = now
         self._window = model.window.seconds
-        self._analysed: dict[tuple[str, str, str], datetime] | None = None
+        self._analysed: dict[str, tuple[Mapping[tuple[str, str], datetime], datetime]] = {}
         self.notes = verdicts.notes(model.objectives, self._window)
 
     def of_window(
@@ -67,24 +67,21 @@ class Objectives:
 
     def _fresh(self, objective: Objective, window: Counted) -> Verdict:
         """Whether a window was in time when it was analysed first; later analyses of it do not count."""
-        known = self._first_analysed()
-        analysed = known.get((objective.name, window.version, iso(window.window.start)), self._now)
-        found = events.fresh(objective, window.window, analysed, min(known.values(), default=self._now))
-        return verdicts.of_window(objective, found, iso(analysed))
+        known, begun = self._analyses(objective.name)
+        analysed = known.get((window.version, iso(window.window.start)), self._now)
+        return verdicts.of_window(objective, events.fresh(objective, window.window, analysed, begun), iso(analysed))
 
-    def _first_analysed(self) -> Mapping[tuple[str, str, str], datetime]:
-        """When each window was analysed first, as far as objectives of freshness have told of it."""
-        if self._analysed is None:
-            names = [objective.name for objective in self._model.objectives if objective.of == FRESHNESS]
-            fields = ("feature.name", "model.version", "window.start", "metric.since")
-            found = (hit["_source"] for hit in self._cluster.metrics(self._query(names), fields))
-            self._analysed = {
-                (source["feature"]["name"], source["model"]["version"], source["window"]["start"]): parse_moment(
-                    source["metric"]["since"]
-                )
-                for source in found
+    def _analyses(self, name: str) -> tuple[Mapping[tuple[str, str], datetime], datetime]:
+        """When windows were analysed first, as far as an objective of freshness has told of it; and the earliest."""
+        if name not in self._analysed:
+            fields = ("model.version", "window.start", "metric.since")
+            sources = (hit["_source"] for hit in self._cluster.metrics(self._query([name]), fields))
+            known = {
+                (source["model"]["version"], source["window"]["start"]): parse_moment(source["metric"]["since"])
+                for source in sources
             }
-        return self._analysed
+            self._analysed[name] = known, min(known.values(), default=self._now)
+        return self._analysed[name]
 
     def update(self, since: datetime) -> list[Verdict]:
         """Write the budgets and burn rates of the windows from one on, of all versions of the model together.

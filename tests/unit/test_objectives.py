@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ from driftline.analyzers.profiles.profile import Profile
 from driftline.analyzers.profiles.raw import binning_of, profile_of
 from driftline.analyzers.settings import ConfigError
 from driftline.analyzers.windows import Window, WindowSize
+from driftline.analyzers.yardstick import Yardstick
 
 MINUTE = 60.0
 MONTH = 30 * DAY
@@ -490,6 +492,26 @@ def test_objectives_are_no_measures_to_choose():
         for more in ("", ", objectives: {answered: {of: errors, target: 0.99}}")
     )
     assert plain != promised
+
+
+def test_objectives_of_right_answers_learn_how_long_labels_take():
+    """Also where nothing else that is measured needs labels."""
+
+    class Empty:
+        """A history without windows."""
+
+        def kept(self, _size):
+            return {}
+
+        def arrivals(self, _size, _binning):
+            return iter(())
+
+    frame = SimpleNamespace(counting=SimpleNamespace(binning=None))
+    objectives = "measures: {psi: }, objectives: {a: {of: errors, target: 0.9}}"
+    text = f"models: [{{name: m, task: multiclass, window: 1d, {objectives}}}]"
+    for of, waits in (("correct", True), ("errors", False)):
+        (model,) = parse(text.replace("errors", of)).models
+        assert Yardstick(Empty(), model, frame, EPOCH).waits is waits
 
 
 def test_a_window_of_nothing_is_told_so():
