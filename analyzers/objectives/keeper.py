@@ -60,10 +60,7 @@ class Objectives:
         for objective in self._model.objectives:
             if objective.of == FRESHNESS:
                 yield self._fresh(objective, window)
-            elif objective.bound is not None:
-                yield verdicts.of_window(objective, events.kept(objective, told, ripeness))
-            elif None in window.profiles:
-                yield verdicts.of_window(objective, events.counted(objective, window.profiles[None], ripeness))
+        yield from shares(self._model, window, told, ripeness)
 
     def _fresh(self, objective: Objective, window: Counted) -> Verdict:
         """Whether a window was in time when it was analysed first; later analyses of it do not count."""
@@ -102,7 +99,7 @@ class Objectives:
             reach = max(objective.seconds, *(pair.long for pair in PAIRS)) + self._window
             query = self._query([objective.name], since - timedelta(seconds=reach))
             sources = [hit["_source"] for hit in self._cluster.metrics(query, FIELDS)]
-            found = self._told(objective, sources, since)
+            found = summed(self._model, objective, sources, since, self._now)
             for some in chunks(found):
                 operations = [
                     line
@@ -112,14 +109,6 @@ class Objectives:
                 self._cluster.write(operations)
                 written += [verdict for _, told in some for verdict in told]
         return written
-
-    def _told(
-        self, objective: Objective, sources: Sequence[Mapping[str, Any]], since: datetime
-    ) -> Iterator[tuple[metrics.Scope, list[Verdict]]]:
-        windows, as_of, counts = added_up(sources)
-        first = sum(window.start < since for window in windows)
-        for at, told in verdicts.of_series(objective, counts, self._window, first):
-            yield self._scope(windows[at], as_of[at]), told
 
     def _query(self, names: Sequence[str], since: datetime | None = None) -> dict[str, Any]:
         filters: list[dict[str, Any]] = [
@@ -132,22 +121,57 @@ class Objectives:
             filters.append({"range": {"window.start": {"gte": iso(since)}}})
         return {"bool": {"filter": filters}}
 
-    def _scope(self, window: Window, as_of: str) -> metrics.Scope:
-        return metrics.Scope(
-            model=self._model.name,
-            version=EVERY_VERSION,
-            size=self._model.window.text,
-            window=window,
-            reference=None,
-            reference_kind=None,
-            label_coverage={},
-            as_of=as_of,
-            grades={},
-            maturity=None,
-            ripeness=Ripeness.COMPLETE,
-            weighed=False,
-            judged=iso(self._now),
-        )
+
+def shares(model: Model, window: Counted, told: Sequence[Verdict], ripeness: Ripeness) -> Iterator[Verdict]:
+    """The share of good events of one window and version, per objective but those of freshness. Pure.
+
+    Args:
+        model: The model.
+        window: The window.
+        told: The verdicts on it.
+        ripeness: How far its labels are.
+    """
+    for objective in model.objectives:
+        if objective.bound is not None:
+            yield verdicts.of_window(objective, events.kept(objective, told, ripeness))
+        elif objective.of != FRESHNESS and None in window.profiles:
+            yield verdicts.of_window(objective, events.counted(objective, window.profiles[None], ripeness))
+
+
+def summed(
+    model: Model, objective: Objective, sources: Sequence[Mapping[str, Any]], since: datetime, now: datetime
+) -> Iterator[tuple[metrics.Scope, list[Verdict]]]:
+    """What the shares of windows add up to, of all versions together. Pure.
+
+    Args:
+        model: The model.
+        objective: One of its objectives.
+        sources: The metrics of its shares, in order of time.
+        since: The first window that is told.
+        now: When this is.
+    """
+    windows, as_of, counts = added_up(sources)
+    first = sum(window.start < since for window in windows)
+    for at, told in verdicts.of_series(objective, counts, model.window.seconds, first):
+        yield _scope(model, windows[at], as_of[at], now), told
+
+
+def _scope(model: Model, window: Window, as_of: str, now: datetime) -> metrics.Scope:
+    return metrics.Scope(
+        model=model.name,
+        version=EVERY_VERSION,
+        size=model.window.text,
+        window=window,
+        reference=None,
+        reference_kind=None,
+        label_coverage={},
+        as_of=as_of,
+        grades={},
+        maturity=None,
+        ripeness=Ripeness.COMPLETE,
+        weighed=False,
+        judged=iso(now),
+    )
 
 
 def added_up(sources: Sequence[Mapping[str, Any]]) -> tuple[list[Window], list[str], Counts]:

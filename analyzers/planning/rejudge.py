@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .. import metrics, references
 from ..causes import window as of_window
 from ..grades import Book
+from ..objectives.keeper import shares, summed
 from ..profiles.history import History
 from ..verdicts import LARGER, chunks, verdicts
 from ..windows import iso
@@ -60,6 +61,7 @@ def documents(
     frame = references.resolve(cluster, history, model, now)
     yardstick = Yardstick(history, model, frame, now)
     judged = 0
+    kept: list[Document] = []
     for size in (model.window, *model.rollups):
         windows = history.windows(size.text, period, frame.counting.binning)
         book = Book.of(())
@@ -72,8 +74,20 @@ def documents(
                 ):
                     scope = _scope(model, window, size, reference, found, now)
                     yield from (metrics.document(scope, verdict) for verdict in found.verdicts)
+                    if size == model.window:
+                        told = shares(model, window, found.verdicts, found.ripeness)
+                        kept += [metrics.document(scope, verdict) for verdict in told]
                 judged += len(chunk)
                 progress(judged)
+    yield from _of_objectives(model, kept, period.start, now)
+
+
+def _of_objectives(model: Model, kept: Sequence[Document], since: datetime, now: datetime) -> Iterator[Document]:
+    """Budgets and burn rates, of all that the stored windows tell: not of freshness."""
+    for objective in model.objectives:
+        own = [document for document in kept if document["objective"]["name"] == objective.name]
+        for scope, told in summed(model, objective, own, since, now):
+            yield from (metrics.document(scope, verdict) for verdict in told)
 
 
 def _injected(window: Counted, reference: Reference, injections: Iterable[Injection]) -> Counted:

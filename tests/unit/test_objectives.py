@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import EPOCH, rows, sample
 
+from driftline.analyzers import metrics
 from driftline.analyzers.alerts import promised
 from driftline.analyzers.alerts.lifecycle import Horizon
 from driftline.analyzers.alerts.records import Alert, Kind, Series, Severity, State
+from driftline.analyzers.alerts.replay import replay
 from driftline.analyzers.firing import Rule
 from driftline.analyzers.maturity import Ripeness
 from driftline.analyzers.measures import Estimate, Measurement, Reason, Status, Task, Verdict
@@ -23,15 +25,16 @@ from driftline.analyzers.monitors import parse
 from driftline.analyzers.objectives import events, verdicts
 from driftline.analyzers.objectives.burn import DAY, HOUR, PAGE, PAIRS, TICKET, Counts, Pair, burning, pairs
 from driftline.analyzers.objectives.events import Events
-from driftline.analyzers.objectives.keeper import added_up
+from driftline.analyzers.objectives.keeper import _scope, added_up, shares, summed
 from driftline.analyzers.objectives.setting import EVERY_VERSION, Objective
 from driftline.analyzers.objectives.standing import State as Standing
 from driftline.analyzers.objectives.standing import standing
 from driftline.analyzers.profiles.binning import DURATION_EDGES
+from driftline.analyzers.profiles.history import Counted
 from driftline.analyzers.profiles.profile import Profile
 from driftline.analyzers.profiles.raw import binning_of, profile_of
 from driftline.analyzers.settings import ConfigError
-from driftline.analyzers.windows import Window, WindowSize
+from driftline.analyzers.windows import Window, WindowSize, iso
 from driftline.analyzers.yardstick import Yardstick
 
 MINUTE = 60.0
@@ -378,6 +381,37 @@ def test_whom_a_broken_promise_calls():
     assert promised.severity([other, ticket, page]) is Severity.PAGE
     assert promised.severity([ticket], Severity.PAGE) is Severity.PAGE
     assert promised.severity([other]) is Severity.DIGEST
+
+
+def test_a_burst_of_failures_is_one_page_from_counts_to_incident():
+    """Replayed from the counts of windows of two versions; the hours before and after call nobody."""
+    settings = "measures: {accuracy: }, objectives: {answered: {of: errors, target: 0.99}}"
+    (model,) = parse(f"models: [{{name: m, task: multiclass, window: 1h, {settings}}}]").models
+    binning = binning_of(rows(sample(Task.MULTICLASS, 100)))
+    single = []
+    for hour in range(48):
+        window = Window(EPOCH + timedelta(hours=hour), EPOCH + timedelta(hours=hour + 1))
+        for version in ("1", "2"):
+            failed = 60 if hour == 30 else hour % 2
+            part = dataclasses.replace(Profile.empty(binning), predictions=200, errors=failed)
+            scope = dataclasses.replace(_scope(model, window, iso(window.end), EPOCH), version=version)
+            told = shares(model, Counted(version, window, {None: part}), (), Ripeness.EARLY)
+            single += [metrics.document(scope, verdict) for verdict in told]
+    assert {document["model"]["version"] for document in single} == {"1", "2"}
+    (objective,) = model.objectives
+    both = [
+        metrics.document(scope, verdict)
+        for scope, told in summed(model, objective, single, EPOCH + timedelta(hours=1), EPOCH)
+        for verdict in told
+    ]
+    assert len(both) == 2 * 47
+    found = replay(model, [*single, *both], {"1h": model.alarm})
+    (incident,) = found.incidents
+    assert (incident.severity, incident.kind) == (Severity.PAGE, Kind.OBJECTIVE)
+    assert incident.since == EPOCH + timedelta(hours=30)
+    assert incident.title.startswith("m: objective missed: answered since")
+    before = [document for document in both if document["window"]["start"] < iso(incident.since)]
+    assert not replay(model, before, {"1h": model.alarm}).incidents
 
 
 def test_what_is_of_every_version_outlives_all_of_them():
