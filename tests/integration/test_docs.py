@@ -34,6 +34,7 @@ AFTER_THE_TOUR = [
         "watch-fairness.md",
         "find-what-single-features-hide.md",
         "read-a-drift-alarm.md",
+        "act-on-incidents.md",
     )
 ]
 
