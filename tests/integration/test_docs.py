@@ -35,6 +35,7 @@ AFTER_THE_TOUR = [
         "keep-objectives.md",
         "find-what-single-features-hide.md",
         "read-a-drift-alarm.md",
+        "act-on-incidents.md",
     )
 ]
 
