@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +13,7 @@ import yaml
 
 from driftline.ingest.streams import Streams
 
+from .alerts.places import Places
 from .budget import Budget
 from .firing import Rule
 from .judge import default_threshold
@@ -79,6 +80,7 @@ class Model:
         labels: What verdicts that need labels wait for.
         fairness: Whose fair treatment is measured.
         sampling: What is fetched for the measure that looks at rows.
+        places: Where links in alerts lead.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Model:
     labels: Labels
     fairness: Fairness
     sampling: Sampling
+    places: Places = field(default_factory=Places)
 
     @property
     def judging(self) -> str:
@@ -163,7 +166,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
         msg = f"{file}:{where} not valid YAML: {getattr(error, 'problem', None) or error}"
         raise ConfigError(msg) from error
     root = Node(file, "", content)
-    root.keys({"version", "namespace", "models"}, required={"models"})
+    root.keys({"version", "namespace", "models", "kibana", "alerts"}, required={"models"})
     if (version := root.get("version")) is not None and version.value != 1:
         version.refuse("1")
     chosen = namespace or (node.text() if (node := root.get("namespace")) else "default")
@@ -172,7 +175,8 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
     except ValueError as error:
         msg = f"{file}: namespace: {error}"
         raise ConfigError(msg) from error
-    models = tuple(_model(node) for node in root["models"].items())
+    places = Places.parse(root)
+    models = tuple(replace(_model(node), places=places) for node in root["models"].items())
     if not models:
         root["models"].refuse("a list of at least one model")
     names = [model.name for model in models]

@@ -1,0 +1,316 @@
+"""Evidence on planted incidents in a real Elasticsearch: the rows, the segment, what is fine, and the deploy are named."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import unquote
+
+import incidents
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from synthetic import EPOCH
+
+from driftline.analyzers import monitors
+from driftline.analyzers.alerts.evidence import gather
+from driftline.analyzers.outcomes import evaluate
+from driftline.analyzers.reading import kql, search
+from driftline.analyzers.windows import iso
+from driftline.cli import main
+from driftline.ingest.events import Change, Prediction, Source
+
+QUIET, BROKEN, ROWS = 20, 3, 200
+START = EPOCH + QUIET * timedelta(hours=1)
+NOW = START + BROKEN * timedelta(hours=1)
+MONITORS = f"""
+kibana: {{url: "https://kibana.example:5601", space: ml}}
+models:
+  - name: m
+    task: TASK
+    window: 1h
+    reference: {{start: {iso(EPOCH)}, end: {iso(START)}}}
+    features: {{amount: numeric, temp: numeric, colour: categorical}}
+    segments: [region]
+    measures: {{MEASURES}}
+"""
+
+
+@dataclass
+class Row:
+    """One prediction, before it is one; a fault changes some of it."""
+
+    id: str
+    made: datetime
+    score: float
+    actual: bool
+    region: str
+    features: dict[str, Any]
+    duration: float = 0.02
+    error: str | None = None
+    label: str | None = None
+    planted: bool = field(default=False)
+
+
+def rows(fault):
+    """Quiet hours, then some in which `fault(row, rng)` breaks rows and marks them as planted."""
+    for hour in range(QUIET + BROKEN):
+        rng = np.random.default_rng(hour)
+        for number in range(ROWS):
+            score = float(rng.beta(1.2, 1.8))
+            row = Row(
+                id=f"{hour}-{number}",
+                made=EPOCH + timedelta(hours=hour, seconds=18 * number),
+                score=score,
+                actual=bool(rng.random() < score),
+                region=str(rng.choice(["north", "south", "west"], p=[0.4, 0.2, 0.4])),
+                features={
+                    "amount": float(rng.lognormal(3, 0.5)),
+                    "temp": float(rng.normal(12, 4)),
+                    "colour": str(rng.choice(["red", "green", "blue"])),
+                },
+                duration=float(rng.lognormal(-4, 0.3)),
+            )
+            if hour >= QUIET:
+                fault(row, rng)
+            yield row
+
+
+def document(row, namespace, task="binary"):
+    """A prediction with its outcome, as it is stored once the outcome is joined."""
+    answer: dict[str, Any] = {"score": row.score, "label": row.label or ("yes" if row.score >= 0.5 else "no")}
+    outcome: dict[str, Any] = {"label": "yes" if row.actual else "no"}
+    if task == "regression":
+        answer, outcome = {"value": row.score}, {"value": row.features.get("amount", 1.0)}
+    if row.error:
+        answer, outcome = {}, {}
+    made = Prediction(
+        model="m",
+        task=task,
+        version="1",
+        id=row.id,
+        timestamp=row.made,
+        features={name: value for name, value in row.features.items() if value is not None},
+        segments={"region": row.region},
+        duration=row.duration,
+        error={"type": row.error} if row.error else None,
+        **answer,
+    ).to_document(Source("s", "1", "test", namespace))
+    if outcome:
+        made["evaluation"] = evaluate(made, outcome, "yes")
+        known = row.made + timedelta(minutes=5)
+        made["outcome"] = {**outcome, "timestamp": iso(known), "delay": 300.0, "joined": iso(known)}
+    return made
+
+
+@dataclass
+class Found:
+    """What a planted incident led to."""
+
+    evidence: dict[str, Any]
+    planted: set[str]
+    alerts: list[Any]
+
+    @property
+    def ids(self):
+        """The exemplars' ids, in their order."""
+        return [row["id"] for row in self.evidence["exemplars"]]
+
+
+@pytest.fixture
+def planted(ship, analyze, metrics, cluster):
+    """Break something, analyse, and gather the evidence on an incident whose parent is one series of it."""
+
+    def run(fault, measures, parent, *, feature=None, changes=()):
+        namespace = cluster.streams.namespace
+        made = list(rows(fault))
+        ship([document(row, namespace) for row in made])
+        ship([change.to_document(Source("s", namespace=namespace)) for change in changes])
+        cluster.refresh(cluster.streams.predictions, cluster.streams.changes)
+        task = "binary\n    positive_class: 'yes'"
+        text = MONITORS.replace("TASK", task).replace("MEASURES", ", ".join(f"{name}: {{}}" for name in measures))
+        analyze(text)
+        alerts = incidents.alerts(metrics().values())
+        whole = [alert for alert in alerts if alert.series.segment is None]
+        chosen = next(a for a in whole if (a.series.measure, a.series.feature) == (parent, feature))
+        (model,) = monitors.parse(text, namespace=namespace).models
+        evidence = gather(cluster, model, incidents.incident(alerts, chosen), alerts, NOW)
+        return Found(evidence, {row.id for row in made if row.planted}, alerts)
+
+    return run
+
+
+def lose_temp_in_the_north(row, rng):
+    """A null burst in one segment."""
+    if row.region == "north" and rng.random() < 0.6:
+        row.features["temp"], row.planted = None, True
+
+
+def miss_the_west(row, rng):
+    """A recall collapse in one segment: most of what is true there is said not to be, and surely."""
+    if row.region == "west" and row.actual and rng.random() < 0.95:
+        row.score, row.planted = float(rng.uniform(0.001, 0.02)), True
+
+
+def in_fahrenheit(row, rng):
+    """A change of unit, of all rows."""
+    del rng
+    row.features["temp"], row.planted = row.features["temp"] * 1.8 + 32, True
+
+
+def slower(row, rng):
+    """A latency step of a third of the rows."""
+    if rng.random() < 0.33:
+        row.duration, row.planted = row.duration * 20 + 1, True
+
+
+def failing(row, rng):
+    """An error burst."""
+    if rng.random() < 0.2:
+        row.error, row.planted = "TimeoutError", True
+
+
+def new_colour(row, rng):
+    """A category that nobody knows."""
+    if rng.random() < 0.3:
+        row.features["colour"], row.planted = 'ultra "violet"', True
+
+
+QUALITY = ["missing_rate", "unseen_rate", "out_of_range_rate", "psi", "wasserstein", "accuracy", "error_rate"]
+
+
+def test_a_null_burst_in_one_segment(planted):
+    """The rows without the value, the one segment that has them, and that the other features and the model are fine."""
+    deploy = Change(action="model-deployed", message="build 17", model="m", timestamp=START - timedelta(minutes=20))
+    old = Change(action="config-changed", message="retries", model="m", timestamp=START - timedelta(hours=2))
+    foreign = Change(action="model-deployed", message="other", model="other", timestamp=START)
+    found = planted(lose_temp_in_the_north, QUALITY, "missing_rate", feature="temp", changes=[old, deploy, foreign])
+    evidence = found.evidence
+    assert len(found.ids) == 10
+    assert set(found.ids) <= found.planted
+    assert not any("temp" in row["features"] for row in evidence["exemplars"])
+    assert {row["segments"]["region"] for row in evidence["exemplars"]} == {"north"}
+    assert evidence["touched"]["predictions"] == len(found.planted)
+    assert evidence["touched"]["share"] == pytest.approx(len(found.planted) / (BROKEN * ROWS))
+    (north,) = evidence["affected"]
+    assert (north["segment"], north["only"]) == ({"name": "region", "value": "north"}, True)
+    assert evidence["who"].startswith("Only region=north, ")
+    assert {"accuracy", "error_rate", "amount", "colour"} <= set(evidence["checked"])
+    assert "temp" not in evidence["checked"]
+    assert [change["action"] for change in evidence["changes"]] == ["model-deployed", "config-changed"]
+    assert evidence["cause"]["kind"] == "missing"
+    assert "`model-deployed` (build 17) came 20 min before the first bad window" in evidence["cause"]["text"]
+    assert evidence["window"] == {"start": iso(START), "end": iso(NOW)}
+    for row, like in zip(evidence["exemplars"], evidence["ordinary"], strict=True):
+        assert like["beside"] == row["id"]
+        assert "temp" in like["features"]
+        assert (like["segments"], like["predicted"]) == (row["segments"], row["predicted"])
+        assert like["@timestamp"][:13] == row["@timestamp"][:13]
+
+
+def test_a_recall_collapse_in_one_segment(planted):
+    """False negatives, the surest first, beside right answers; the segment is named, and no cause is made up."""
+    found = planted(miss_the_west, [*QUALITY, "recall", "precision"], "recall")
+    evidence = found.evidence
+    assert set(found.ids) <= found.planted
+    scores = [row["score"] for row in evidence["exemplars"]]
+    assert scores == sorted(scores)
+    assert {(row["predicted"], row["outcome"]) for row in evidence["exemplars"]} == {("no", "yes")}
+    assert {(row["predicted"], row["outcome"]) for row in evidence["ordinary"]} == {("no", "no")}
+    assert "region=west" in evidence["who"]
+    assert evidence["affected"][0]["segment"]["value"] == "west"
+    assert evidence["affected"][0]["value"] < evidence["affected"][0]["reference_value"]
+    assert evidence["cause"]["kind"] == "unknown"
+    (metric, *_) = evidence["metrics"]
+    assert (metric["measure"], metric["title"]) == ("recall", "Recall")
+    assert metric["lower"] <= metric["value"] <= metric["upper"] < metric["reference_value"]
+    assert metric["sample_size"] > 0
+    assert metric["labels"] in ("mature", "complete")
+    assert "amount" in evidence["checked"]
+    assert evidence["links"]["runbook"].endswith("/docs/runbooks/performance.md")
+
+
+def test_a_change_of_unit(planted):
+    """The recognised cause, the rows in the range that gained most, and the far end of it first."""
+    found = planted(in_fahrenheit, QUALITY, "psi", feature="temp")
+    evidence = found.evidence
+    assert evidence["cause"]["kind"] == "unit"
+    assert "Fahrenheit" in evidence["cause"]["text"]
+    assert evidence["cause"]["confidence"] > 0.8
+    assert set(found.ids) <= found.planted
+    values = [row["features"]["temp"] for row in evidence["exemplars"]]
+    assert values == sorted(values, reverse=True)
+    assert min(values) > 60
+    assert evidence["touched"]["share"] > 0.9
+    assert evidence["who"].startswith("All segments: ")
+    assert next(iter(evidence["exemplars"][0]["features"])) == "temp"
+
+
+def test_a_latency_step(planted):
+    """The slowest ones, and as fast ones as ever beside them."""
+    found = planted(slower, [*QUALITY, "latency_p95"], "latency_p95")
+    assert len(found.ids) == 10
+    assert set(found.ids) <= found.planted
+    durations = [row["duration"] for row in found.evidence["exemplars"]]
+    assert durations == sorted(durations, reverse=True)
+    assert all(row["duration"] < 1e9 for row in found.evidence["ordinary"])
+    assert "--sort duration" in found.evidence["commands"][0]
+
+
+def test_an_error_burst(planted):
+    """The failed ones, with what failed, beside those that did not; the features are fine."""
+    found = planted(failing, QUALITY, "error_rate")
+    assert set(found.ids) <= found.planted
+    assert {row["error"] for row in found.evidence["exemplars"]} == {"TimeoutError"}
+    assert not any("error" in row for row in found.evidence["ordinary"])
+    assert {"amount", "temp", "colour"} <= set(found.evidence["checked"])
+
+
+def test_links_and_commands_lead_to_the_same_rows(planted, cluster):
+    """The KQL of the Discover link, the command, and each exemplar's own id find on Elasticsearch what was stored."""
+    found = planted(new_colour, QUALITY, "unseen_rate", feature="colour")
+    evidence = found.evidence
+    assert set(found.ids) <= found.planted
+    link = unquote(evidence["links"]["discover"])
+    assert link.startswith("https://kibana.example:5601/s/ml/app/discover#/?_g=(time:(from:")
+    query = re.search(r"query:\(language:kuery,query:'(.*)'\)\)$", link)[1].replace("!'", "'").replace("!!", "!")
+    period = search.between("@timestamp", START, NOW)
+    count, hits = search.predictions(cluster, kql.all_of(kql.parse(query), period), limit=1_000)
+    assert count == len(found.planted)
+    assert {hit["_id"] for hit in hits} == found.planted
+    in_metrics = unquote(evidence["links"]["metrics"])
+    query = re.search(r"query:\(language:kuery,query:'(.*)'\)\)$", in_metrics)[1].replace("!'", "'")
+    body = {"query": kql.all_of(kql.parse(query), search.between("window.start", START, NOW)), "size": 100}
+    stored = [hit["_source"]["metric"] for hit in cluster.search(cluster.streams.metrics, body)["hits"]["hits"]]
+    assert [metric["name"] for metric in stored] == ["unseen_rate"] * BROKEN
+    outputs = [output(command) for command in evidence["commands"]]
+    assert {line["_id"] for line in map(json.loads, outputs[0].splitlines())} <= found.planted
+    assert len(outputs[1].splitlines()) >= BROKEN
+    for identity in found.ids:
+        query = shlex.quote(f'event.id: "{identity}"')
+        (line,) = output(f"driftline predictions {query} --namespace {cluster.streams.namespace}").splitlines()
+        assert json.loads(line)["_id"] == identity
+
+
+def output(command):
+    """What a command of the evidence prints."""
+    program, *arguments = shlex.split(command)
+    assert program == "driftline"
+    result = CliRunner().invoke(main, [*arguments, "--json"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout
+    return result.stdout
+
+
+def test_evidence_is_plain_json_and_bounded(planted):
+    """It can be stored as it is, the same each time, in some kilobytes."""
+    found = planted(lose_temp_in_the_north, QUALITY, "missing_rate", feature="temp")
+    text = json.dumps(found.evidence, allow_nan=False)
+    assert json.loads(text) == found.evidence
+    assert len(text) < 40_000
+    assert len(found.evidence["metrics"]) <= 10
+    assert found.evidence["more_metrics"] == max(0, len(found.alerts) - 10)
