@@ -33,6 +33,9 @@ def alert(windows: Iterable[Mapping[str, Any]]) -> Alert:
     wrong = [metric for metric in found if metric["metric"]["status"] in WRONG]
     series = Series.of(found[0])
 
+    kind = FAMILIES.get(by_name(series.measure).family, Kind.PERFORMANCE)
+    of_answers = kind is Kind.FEATURE and str(series.feature).startswith("prediction.")
+
     def change(metric):
         values = metric["metric"]
         return abs(values["value"] - values.get("reference_value", 0.0))
@@ -40,7 +43,7 @@ def alert(windows: Iterable[Mapping[str, Any]]) -> Alert:
     return Alert(
         id=series.fingerprint,
         series=series,
-        kind=FAMILIES.get(by_name(series.measure).family, Kind.PERFORMANCE),
+        kind=Kind.DRIFT if of_answers else kind,
         state=State.FIRING,
         since=parse_moment(wrong[0]["window"]["start"]),
         fired=parse_moment(wrong[-1]["window"]["end"]),

@@ -1,4 +1,4 @@
-"""Evidence on planted incidents in a real Elasticsearch: the rows, the segment, what is fine, and the deploy are named."""
+"""Evidence on planted incidents in a real Elasticsearch: rows, segment, what is fine, and the deploy are named."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ models:
     reference: {{start: {iso(EPOCH)}, end: {iso(START)}}}
     features: {{amount: numeric, temp: numeric, colour: categorical}}
     segments: [region]
+    alpha: 0.02
     measures: {{MEASURES}}
 """
 
@@ -97,7 +98,7 @@ def document(row, namespace, task="binary"):
         features={name: value for name, value in row.features.items() if value is not None},
         segments={"region": row.region},
         duration=row.duration,
-        error={"type": row.error} if row.error else None,
+        error=TimeoutError(row.error) if row.error else None,
         **answer,
     ).to_document(Source("s", "1", "test", namespace))
     if outcome:
@@ -171,7 +172,7 @@ def slower(row, rng):
 def failing(row, rng):
     """An error burst."""
     if rng.random() < 0.2:
-        row.error, row.planted = "TimeoutError", True
+        row.error, row.planted = "no answer", True
 
 
 def new_colour(row, rng):

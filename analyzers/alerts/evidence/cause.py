@@ -1,7 +1,7 @@
 """The likely cause: what the values look like, what changed at the onset, which feature moved first. Pure.
 
-Nothing is made up: each cause is one that was recognised in the counts, a change that was logged, or a feature whose own
-alert began before. Where there is none of these, it is not known.
+Nothing is made up: a cause was recognised in the counts, is a change that was logged, or a feature whose own alert came
+first. Where there is none of these, it is not known.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SOURCE = (
     events.TIMESTAMP, "event.id", "event.duration", "model.version", "prediction", "outcome.label", "outcome.value",
-    "evaluation.log_loss", "evaluation.absolute_error", "features", "segments", "error.type",
+    "evaluation.log_loss", "evaluation.absolute_error", "features", "segments", "error",
 )  # fmt: skip
 """What is read of a prediction."""
 
@@ -144,7 +144,7 @@ def shown(hit: Document, first: Sequence[str], beside: Document | None = None) -
     """
     source = hit["_source"]
     predicted, outcome = source.get("prediction", {}), source.get("outcome", {})
-    evaluation = source.get("evaluation", {})
+    evaluation, error = source.get("evaluation", {}), source.get("error", {})
     told = {
         "id": source["event"]["id"],
         "beside": beside["_source"]["event"]["id"] if beside else None,
@@ -155,7 +155,7 @@ def shown(hit: Document, first: Sequence[str], beside: Document | None = None) -
         "score": predicted.get("score"),
         "outcome": _short(outcome.get("label", outcome.get("value"))),
         "duration": source["event"].get("duration"),
-        "error": _short(source.get("error", {}).get("type")),
+        "error": _short(error.get("type", error.get("message"))),
     }
     features = source.get("features", {})
     names = [name for name in dict.fromkeys([*first, *sorted(features)]) if name in features]
