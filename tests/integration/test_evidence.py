@@ -24,20 +24,21 @@ from driftline.analyzers.windows import iso
 from driftline.cli import main
 from driftline.ingest.events import Change, Prediction, Source
 
-QUIET, BROKEN, ROWS = 20, 3, 200
+QUIET, BROKEN, ROWS = 24, 3, 200
 START = EPOCH + QUIET * timedelta(hours=1)
+FIXED = f"{{start: {iso(EPOCH)}, end: {iso(START)}}}"
 NOW = START + BROKEN * timedelta(hours=1)
-MONITORS = f"""
-kibana: {{url: "https://kibana.example:5601", space: ml}}
+MONITORS = """
+kibana: {url: "https://kibana.example:5601", space: ml}
 models:
   - name: m
     task: TASK
     window: 1h
-    reference: {{start: {iso(EPOCH)}, end: {iso(START)}}}
-    features: {{amount: numeric, temp: numeric, colour: categorical}}
+    reference: REFERENCE
+    features: {amount: numeric, temp: numeric, colour: categorical}
     segments: [region]
     alpha: 0.02
-    measures: {{MEASURES}}
+    measures: {MEASURES}
 """
 
 
@@ -58,7 +59,7 @@ class Row:
 
 
 def rows(fault):
-    """Quiet hours, then some in which `fault(row, rng)` breaks rows and marks them as planted."""
+    """Quiet hours, then some in which `fault(row, rng)` breaks rows, and marks them as planted or takes them away."""
     for hour in range(QUIET + BROKEN):
         rng = np.random.default_rng(hour)
         for number in range(ROWS):
@@ -76,9 +77,8 @@ def rows(fault):
                 },
                 duration=float(rng.lognormal(-4, 0.3)),
             )
-            if hour >= QUIET:
-                fault(row, rng)
-            yield row
+            if hour < QUIET or fault(row, rng) is not False:
+                yield row
 
 
 def document(row, namespace, task="binary"):
@@ -126,7 +126,7 @@ class Found:
 def planted(ship, analyze, metrics, cluster):
     """Break something, analyse, and gather the evidence on an incident whose parent is one series of it."""
 
-    def run(fault, measures, parent, *, feature=None, changes=()):
+    def run(fault, measures, parent, *, feature=None, changes=(), reference=FIXED, more=""):
         namespace = cluster.streams.namespace
         made = list(rows(fault))
         ship([document(row, namespace) for row in made])
@@ -134,6 +134,7 @@ def planted(ship, analyze, metrics, cluster):
         cluster.refresh(cluster.streams.predictions, cluster.streams.changes)
         task = "binary\n    positive_class: 'yes'"
         text = MONITORS.replace("TASK", task).replace("MEASURES", ", ".join(f"{name}: {{}}" for name in measures))
+        text = text.replace("REFERENCE", reference) + more
         analyze(text)
         alerts = incidents.alerts(metrics().values())
         whole = [alert for alert in alerts if alert.series.segment is None]
@@ -173,6 +174,12 @@ def failing(row, rng):
     """An error burst."""
     if rng.random() < 0.2:
         row.error, row.planted = "no answer", True
+
+
+def vanishing(row, rng):
+    """Traffic that all but stops."""
+    del row
+    return bool(rng.random() < 0.2)
 
 
 def new_colour(row, rng):
@@ -247,7 +254,7 @@ def test_a_change_of_unit(planted):
     assert values == sorted(values, reverse=True)
     assert min(values) > 60
     assert evidence["touched"]["share"] > 0.9
-    assert evidence["who"].startswith("All segments: ")
+    assert evidence["who"].startswith("All judged segments: ")
     assert next(iter(evidence["exemplars"][0]["features"])) == "temp"
 
 
@@ -269,6 +276,34 @@ def test_an_error_burst(planted):
     assert {row["error"] for row in found.evidence["exemplars"]} == {"TimeoutError"}
     assert not any("error" in row for row in found.evidence["ordinary"])
     assert {"amount", "temp", "colour"} <= set(found.evidence["checked"])
+
+
+def test_drift_is_told_against_a_reference_that_moves(planted):
+    """The day before is what values are compared with, as the verdict did."""
+    found = planted(in_fahrenheit, QUALITY, "wasserstein", feature="temp", reference="{kind: rolling, last: 1d}")
+    assert set(found.ids) <= found.planted
+    assert min(row["features"]["temp"] for row in found.evidence["exemplars"]) > 60
+    assert max(row["features"]["temp"] for row in found.evidence["ordinary"]) < 60
+
+
+def test_a_gap_between_groups(planted):
+    """The missed ones of the group that is treated worst."""
+    fair = "    fairness: {attributes: [region], minimum_group: 20}\n"
+    found = planted(miss_the_west, ["recall"], "equal_opportunity_difference", feature="region", more=fair)
+    assert set(found.ids) <= found.planted
+    assert {row["segments"]["region"] for row in found.evidence["exemplars"]} == {"west"}
+    assert {row["segments"]["region"] for row in found.evidence["ordinary"]} == {"west"}
+    assert found.evidence["metrics"][0]["groups"]["lowest"] == "west"
+
+
+def test_traffic_that_stops_has_no_rows(planted):
+    """What is not there cannot be shown; all else is told, and links show what there was."""
+    found = planted(vanishing, ["throughput", "psi"], "throughput")
+    assert (found.evidence["exemplars"], found.evidence["ordinary"]) == ([], [])
+    assert "touched" not in found.evidence
+    assert found.evidence["links"]["runbook"].endswith("/service.md")
+    assert found.evidence["checked"]
+    assert output(found.evidence["commands"][0])
 
 
 def test_links_and_commands_lead_to_the_same_rows(planted, cluster):

@@ -118,7 +118,9 @@ def who(found: Sequence[Affected], own: Part | None, judged: int) -> str:
     if alone:
         return f"Only {' and '.join(map(_named, alone))}."
     if found:
-        return f"{'All segments' if len(found) == judged else 'Most of all'}: {', '.join(map(_named, found[:3]))}."
+        return (
+            f"{'All judged segments' if len(found) == judged else 'Most of all'}: {', '.join(map(_named, found[:3]))}."
+        )
     return "No segment stands out." if judged else "All predictions; no segment could be judged."
 
 
