@@ -133,8 +133,8 @@ def planted(ship, analyze, metrics, cluster):
         ship([change.to_document(Source("s", namespace=namespace)) for change in changes])
         cluster.refresh(cluster.streams.predictions, cluster.streams.changes)
         task = "binary\n    positive_class: 'yes'"
-        text = MONITORS.replace("TASK", task).replace("MEASURES", ", ".join(f"{name}: {{}}" for name in measures))
-        text = text.replace("REFERENCE", reference) + more
+        wanted = ", ".join(f"{name}: {{min_samples: 10}}" for name in measures)
+        text = MONITORS.replace("TASK", task).replace("MEASURES", wanted).replace("REFERENCE", reference) + more
         analyze(text)
         alerts = incidents.alerts(metrics().values())
         whole = [alert for alert in alerts if alert.series.segment is None]
@@ -179,7 +179,7 @@ def failing(row, rng):
 def vanishing(row, rng):
     """Traffic that all but stops."""
     del row
-    return bool(rng.random() < 0.2)
+    return bool(rng.random() < 0.1)
 
 
 def new_colour(row, rng):
@@ -283,13 +283,17 @@ def test_drift_is_told_against_a_reference_that_moves(planted):
     found = planted(in_fahrenheit, QUALITY, "wasserstein", feature="temp", reference="{kind: rolling, last: 1d}")
     assert set(found.ids) <= found.planted
     assert min(row["features"]["temp"] for row in found.evidence["exemplars"]) > 60
+    # All rows of the incident are touched, so the ordinary ones are of the window before.
+    assert len(found.evidence["ordinary"]) == 10
     assert max(row["features"]["temp"] for row in found.evidence["ordinary"]) < 60
+    assert max(row["@timestamp"] for row in found.evidence["ordinary"]) < iso(START)
 
 
 def test_a_gap_between_groups(planted):
     """The missed ones of the group that is treated worst."""
     fair = "    fairness: {attributes: [region], minimum_group: 20}\n"
-    found = planted(miss_the_west, ["recall"], "equal_opportunity_difference", feature="region", more=fair)
+    gap = "equal_opportunity_difference"
+    found = planted(miss_the_west, ["recall", gap], gap, feature="region", more=fair)
     assert set(found.ids) <= found.planted
     assert {row["segments"]["region"] for row in found.evidence["exemplars"]} == {"west"}
     assert {row["segments"]["region"] for row in found.evidence["ordinary"]} == {"west"}

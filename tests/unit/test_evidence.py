@@ -407,8 +407,10 @@ def test_an_ordinary_one_shares_window_segments_and_answer():
 def test_no_ordinary_one_stands_beside_two():
     """The next nearest is taken; where none is left, there is none."""
     exemplars = [hit("a"), hit("b"), hit("c")]
-    found = rows.paired(exemplars, [[hit("x")], [hit("x"), hit("y")], [hit("x"), hit("y")]])
-    assert [(one["_id"], other["_id"]) for one, other in found] == [("a", "x"), ("b", "y")]
+    found = rows.paired(exemplars, [[hit("x")], [hit("x"), hit("y")], [hit("x"), hit("y")]], {})
+    assert {one: other["_id"] for one, other in found.items()} == {"a": "x", "b": "y"}
+    again = rows.paired([hit("c")], [[hit("x"), hit("z")]], found)
+    assert {one: other["_id"] for one, other in again.items()} == {"a": "x", "b": "y", "c": "z"}
 
 
 def test_what_is_stored_of_a_prediction_is_bounded():

@@ -155,11 +155,16 @@ class _Gathering:
         return rows.Behind(alert.series.measure, scope, found, period, size, simple)
 
     def _beside(self, behind: rows.Behind, exemplars: Sequence[Document]) -> tuple[_Shown, _Shown]:
-        bodies = rows.ordinary_bodies(behind, exemplars)
-        answers = self.cluster.search_many(self.cluster.streams.predictions, bodies)
-        pairs = rows.paired(exemplars, [answer["hits"]["hits"] for answer in answers])
+        pairs: dict[str, Document] = {}
+        # Where all of a window is touched, ordinary ones are those of the window before the onset.
+        onset = behind.period.start
+        for period in (None, Window(behind.size.before(onset, 1), onset)):
+            alone = [hit for hit in exemplars if hit["_id"] not in pairs]
+            bodies = rows.ordinary_bodies(behind, alone, period)
+            answers = self.cluster.search_many(self.cluster.streams.predictions, bodies)
+            pairs = rows.paired(alone, [answer["hits"]["hits"] for answer in answers], pairs)
         first = [name for name in (behind.suspects.feature, *self._features()) if name]
-        ordinary = [rows.shown(hit, first, exemplar) for exemplar, hit in pairs]
+        ordinary = [rows.shown(pairs[hit["_id"]], first, hit) for hit in exemplars if hit["_id"] in pairs]
         return [rows.shown(hit, first) for hit in exemplars], ordinary
 
     def _features(self) -> Iterator[str]:

@@ -89,17 +89,25 @@ def touched(behind: Behind, rows: int, total: int) -> Touched:
     }
 
 
-def ordinary_bodies(behind: Behind, exemplars: Sequence[Document]) -> list[dict[str, Any]]:
-    """Per exemplar the search of ordinary predictions like it: same window, segments and answer, nearest in time."""
+def ordinary_bodies(
+    behind: Behind, exemplars: Sequence[Document], period: Window | None = None
+) -> list[dict[str, Any]]:
+    """Per exemplar the search of ordinary predictions like it: same segments and answer, nearest in time.
+
+    Args:
+        behind: What they are exemplars of.
+        exemplars: Predictions that moved the metric.
+        period: When the others were made; None: in the exemplar's own window.
+    """
     if behind.suspects.ordinary is None:
         return []
     query = kql.parse(kuery.both(behind.scope, behind.suspects.ordinary))
-    return [_like(behind, query, hit["_source"]) for hit in exemplars]
+    return [_like(behind, query, hit["_source"], period) for hit in exemplars]
 
 
-def _like(behind: Behind, query: Mapping[str, Any], source: Document) -> dict[str, Any]:
+def _like(behind: Behind, query: Mapping[str, Any], source: Document, period: Window | None) -> dict[str, Any]:
     moment = parse_moment(source[events.TIMESTAMP])
-    window = behind.size.at(moment)
+    window = period or behind.size.at(moment)
     segments = source.get("segments", {})
     terms = {f"{events.SEGMENTS}.{name}": str(segments[name]) for name in behind.shared if name in segments}
     label = source.get("prediction", {}).get("label")
@@ -122,15 +130,23 @@ def _keeps_label(behind: Behind) -> bool:
     return behind.measure not in ("prediction_rate", "demographic_parity_difference", "demographic_parity_ratio")
 
 
-def paired(exemplars: Sequence[Document], found: Sequence[Sequence[Document]]) -> list[tuple[Document, Document]]:
-    """Each exemplar with the nearest of the ordinary predictions like it that no other one has; some have none."""
-    taken: set[str] = set()
-    pairs = []
+def paired(
+    exemplars: Sequence[Document], found: Sequence[Sequence[Document]], taken: Mapping[str, Document]
+) -> dict[str, Document]:
+    """The nearest of the ordinary predictions like each exemplar that no other one has, by the exemplar's id.
+
+    Args:
+        exemplars: Predictions that moved the metric.
+        found: Per exemplar the ordinary ones like it, the nearest first.
+        taken: The pairs that there are already.
+    """
+    pairs = dict(taken)
+    used = {hit["_id"] for hit in pairs.values()}
     for exemplar, candidates in zip(exemplars, found, strict=False):
-        chosen = next((hit for hit in candidates if hit["_id"] not in taken), None)
-        if chosen is not None:
-            taken.add(chosen["_id"])
-            pairs.append((exemplar, chosen))
+        chosen = next((hit for hit in candidates if hit["_id"] not in used), None)
+        if chosen is not None and exemplar["_id"] not in pairs:
+            used.add(chosen["_id"])
+            pairs[exemplar["_id"]] = chosen
     return pairs
 
 
