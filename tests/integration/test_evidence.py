@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -115,6 +115,8 @@ class Found:
     evidence: dict[str, Any]
     planted: set[str]
     alerts: list[Any]
+    incident: Any
+    model: Any
 
     @property
     def ids(self):
@@ -140,8 +142,9 @@ def planted(ship, analyze, metrics, cluster):
         whole = [alert for alert in alerts if alert.series.segment is None]
         chosen = next(a for a in whole if (a.series.measure, a.series.feature) == (parent, feature))
         (model,) = monitors.parse(text, namespace=namespace).models
-        evidence = gather(cluster, model, incidents.incident(alerts, chosen), alerts, NOW)
-        return Found(evidence, {row.id for row in made if row.planted}, alerts)
+        incident = incidents.incident(alerts, chosen)
+        evidence = gather(cluster, model, incident, alerts, NOW)
+        return Found(evidence, {row.id for row in made if row.planted}, alerts, incident, model)
 
     return run
 
@@ -346,11 +349,17 @@ def output(command):
     return result.stdout
 
 
-def test_evidence_is_plain_json_and_bounded(planted):
-    """It can be stored as it is, the same each time, in some kilobytes."""
+def test_evidence_is_plain_json_bounded_and_outlives_the_predictions(planted, cluster):
+    """It can be stored as it is, in some kilobytes; gathered again once predictions are gone, it keeps its rows."""
     found = planted(lose_temp_in_the_north, QUALITY, "missing_rate", feature="temp")
     text = json.dumps(found.evidence, allow_nan=False)
     assert json.loads(text) == found.evidence
     assert len(text) < 40_000
     assert len(found.evidence["metrics"]) <= 10
     assert found.evidence["more_metrics"] == max(0, len(found.alerts) - 10)
+    everything = {"match_all": {}}
+    cluster.client.delete_by_query(index=cluster.streams.predictions, query=everything, refresh=True)
+    again = gather(cluster, found.model, replace(found.incident, evidence=found.evidence), found.alerts, NOW)
+    assert [row["id"] for row in again["exemplars"]] == found.ids
+    assert again == found.evidence | {name: again[name] for name in ("links", "commands")}
+    assert gather(cluster, found.model, found.incident, found.alerts, NOW)["exemplars"] == []

@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 from synthetic import documents, sample
 
+from driftline.analyzers import monitors
+from driftline.analyzers.alerts.places import Places
 from driftline.analyzers.alerts.records import Kind
 from driftline.cli import main
 from driftline.ingest.events import Task
@@ -46,6 +48,14 @@ def commands(ship, cluster):
         return [shlex.split(line) for block in BLOCK.findall(text) for line in block.splitlines()]
 
     return read
+
+
+def test_the_configuration_that_is_shown_is_valid():
+    """And links lead where it says."""
+    text = (ROOT / "docs" / "how-to" / "read-the-evidence.md").read_text()
+    (shown,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (model,) = monitors.parse(shown).models
+    assert model.places == Places("https://kibana.example:5601/s/ml", "https://wiki.example/runbooks")
 
 
 def test_what_pages_tell_people_to_type_runs(commands):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from driftline.ingest import events
 
@@ -42,11 +42,22 @@ def gather(
     Args:
         cluster: Where the data is; the metrics must have been refreshed.
         model: The model, as it is monitored.
-        incident: The incident.
+        incident: The incident; with the evidence that was gathered on it before, if there is some.
         alerts: Its alerts, one at least.
         now: When this is.
     """
     return dict(_Gathering(cluster, model, incident, told.ordered(alerts, incident.parent, model), now).evidence())
+
+
+def kept(found: Evidence, before: Mapping[str, Any]) -> Evidence:
+    """Evidence without rows, with those that were found before: they may have been deleted since. Pure.
+
+    Args:
+        found: What is found now.
+        before: The evidence that the incident has; empty for none.
+    """
+    told_before = {name: before[name] for name in ("touched", "exemplars", "ordinary") if name in before}
+    return cast("Evidence", {**found, **told_before})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +96,7 @@ class _Gathering:
         }
         if touched is not None:
             found["touched"] = touched
-        return found
+        return found if exemplars else kept(found, self.incident.evidence)
 
     def _period(self, alert: Alert) -> Window:
         """From the first bad window of an alert to its last."""
