@@ -55,6 +55,7 @@ class Row:
     duration: float = 0.02
     error: str | None = None
     label: str | None = None
+    off: float = 0.0
     planted: bool = field(default=False)
 
 
@@ -76,6 +77,7 @@ def rows(fault):
                     "colour": str(rng.choice(["red", "green", "blue"])),
                 },
                 duration=float(rng.lognormal(-4, 0.3)),
+                off=float(rng.normal()),
             )
             if hour < QUIET or fault(row, rng) is not False:
                 yield row
@@ -86,7 +88,7 @@ def document(row, namespace, task="binary"):
     answer: dict[str, Any] = {"score": row.score, "label": row.label or ("yes" if row.score >= 0.5 else "no")}
     outcome: dict[str, Any] = {"label": "yes" if row.actual else "no"}
     if task == "regression":
-        answer, outcome = {"value": row.score}, {"value": row.features.get("amount", 1.0)}
+        answer, outcome = {"value": row.features["amount"]}, {"value": row.features["amount"] + row.off}
     if row.error:
         answer, outcome = {}, {}
     made = Prediction(
@@ -128,13 +130,13 @@ class Found:
 def planted(ship, analyze, metrics, cluster):
     """Break something, analyse, and gather the evidence on an incident whose parent is one series of it."""
 
-    def run(fault, measures, parent, *, feature=None, changes=(), reference=FIXED, more=""):
+    def run(fault, measures, parent, *, feature=None, changes=(), reference=FIXED, more="", task="binary"):
         namespace = cluster.streams.namespace
         made = list(rows(fault))
-        ship([document(row, namespace) for row in made])
+        ship([document(row, namespace, task) for row in made])
         ship([change.to_document(Source("s", namespace=namespace)) for change in changes])
         cluster.refresh(cluster.streams.predictions, cluster.streams.changes)
-        task = "binary\n    positive_class: 'yes'"
+        task += "\n    positive_class: 'yes'" if task == "binary" else ""
         wanted = ", ".join(f"{name}: {{min_samples: 10}}" for name in measures)
         text = MONITORS.replace("TASK", task).replace("MEASURES", wanted).replace("REFERENCE", reference) + more
         analyze(text)
@@ -177,6 +179,12 @@ def failing(row, rng):
     """An error burst."""
     if rng.random() < 0.2:
         row.error, row.planted = "no answer", True
+
+
+def far_off(row, rng):
+    """A regression that errs by much in some rows."""
+    if rng.random() < 0.3:
+        row.off, row.planted = 20.0 + 5 * row.off, True
 
 
 def vanishing(row, rng):
@@ -301,6 +309,18 @@ def test_a_gap_between_groups(planted):
     assert {row["segments"]["region"] for row in found.evidence["exemplars"]} == {"west"}
     assert {row["segments"]["region"] for row in found.evidence["ordinary"]} == {"west"}
     assert found.evidence["metrics"][0]["groups"]["lowest"] == "west"
+    assert found.evidence["who"].startswith("region=west, ")
+    assert found.evidence["affected"][0]["segment"] == {"name": "region", "value": "west"}
+
+
+def test_errors_of_a_regression(planted):
+    """The largest errors first, beside those that are no larger than they were."""
+    found = planted(far_off, ["mae", "psi"], "mae", task="regression")
+    assert set(found.ids) <= found.planted
+    losses = [row["loss"] for row in found.evidence["exemplars"]]
+    assert losses == sorted(losses, reverse=True)
+    assert len(found.evidence["ordinary"]) == 10
+    assert max(row["loss"] for row in found.evidence["ordinary"]) < 1
 
 
 def test_traffic_that_stops_has_no_rows(planted):

@@ -124,6 +124,22 @@ def who(found: Sequence[Affected], own: Part | None, judged: int) -> str:
     return "No segment stands out." if judged else "All predictions; no segment could be judged."
 
 
+def between(series: Series, metric: Document, counts: Mapping[Part | None, int]) -> tuple[list[Affected], str]:
+    """Who is affected by a gap between groups: the one with the lowest rate, against the one with the highest.
+
+    Args:
+        series: Of the gap; its feature is the protected attribute.
+        metric: The gap, with its groups.
+        counts: How many predictions the groups have.
+    """
+    groups = metric["metric"]["groups"]
+    part = {"segment": {"name": series.feature, "value": groups["lowest"]}, "metric": metric["metric"]}
+    found = _affected(part, counts, only=False)
+    # The value is that of the gap, and not of the group.
+    found |= {"value": None, "reference_value": None}
+    return [found], f"{_named(found)}, against {series.feature}={groups['highest']}."
+
+
 def _named(part: Affected) -> str:
     share = f", {100 * part['share']:.3g} % of the predictions" if part["share"] is not None else ""
     return f"{part['segment']['name']}={part['segment']['value']}{share}"

@@ -116,10 +116,13 @@ class _Gathering:
         if series.segment is not None:
             return [], who.who([], series.segment, 0)
         window = Window.from_document(self.parent.peak["window"])
+        profiles = self.cluster.stored(who.sizes_query(series, window), ["segment", "profile.predictions"])
+        counts = who.sizes(hit["_source"] for hit in profiles)
+        if "groups" in self.parent.peak["metric"]:
+            return who.between(series, self.parent.peak, counts)
         query = who.segments_query(series, window)
         metrics: list[Document] = [hit["_source"] for hit in self.cluster.metrics(query, who.FIELDS)]
-        profiles = self.cluster.stored(who.sizes_query(series, window), ["segment", "profile.predictions"])
-        found = who.affected(metrics, who.sizes([hit["_source"] for hit in profiles]), self.model)
+        found = who.affected(metrics, counts, self.model)
         return found, who.who(found, None, sum(m["metric"]["status"] != "insufficient_data" for m in metrics))
 
     def _checked(self, period: Window) -> checked.Checked:
