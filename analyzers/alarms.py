@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from .firing import Alarm, Level, Rule, alarms
+from .firing import WRONG, Alarm, Level, Rule, alarms
 from .windows import iso
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ _CONCERNED = (
     {
         "bool": {
             "should": [
-                {"term": {"metric.level": Level.BAD.value}},
+                {"terms": {"metric.level": [level.value for level in WRONG]}},
                 {"terms": {"metric.alarm": [Alarm.PENDING.value, Alarm.FIRING.value]}},
             ]
         }

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PAGE = 10_000
 """Buckets or documents in one page: `index.max_result_window`."""
+PAGE_OF_ALERTS = 1_000
+"""An incident holds its evidence, an alert three metrics: too much of them for pages of ten thousand."""
 CONFLICT = 409
 SEED = 0
 
@@ -257,6 +259,21 @@ class Cluster:
                 return
             after = {"search_after": hits[-1]["sort"]}
 
+    def alerting(
+        self, dataset: str, query: Mapping[str, Any], excluded: Sequence[str] = ()
+    ) -> Iterator[Mapping[str, Any]]:
+        """The documents of one kind in `driftline-alerts` that match, without these fields, by time."""
+        filtered = {"bool": {"filter": [{"term": {"event.dataset": dataset}}, query]}}
+        sort = [{"@timestamp": "asc"}, {"event.id": "asc"}]
+        after: dict[str, Any] = {}
+        while True:
+            body = {"size": PAGE_OF_ALERTS, "query": filtered, "sort": sort, "_source": {"excludes": excluded}, **after}
+            hits = self.search(self.streams.alerts, body)["hits"]["hits"]
+            yield from (hit["_source"] for hit in hits)
+            if len(hits) < PAGE_OF_ALERTS:
+                return
+            after = {"search_after": hits[-1]["sort"]}
+
     def document(self, index: str, identity: str) -> Mapping[str, Any] | None:
         """One document's source, None where there is none."""
         try:
@@ -270,7 +287,18 @@ class Cluster:
         Raises:
             StoreError: A document was not stored.
         """
-        for item in self._bulk(operations):
+        self._stored(self._bulk(operations))
+
+    def create(self, operations: Sequence[bytes]) -> None:
+        """One bulk write of documents that are to be stored once; what is there already stays as it is.
+
+        Raises:
+            StoreError: A document was not stored.
+        """
+        self._stored(item for item in self._bulk(operations) if item["status"] != CONFLICT)
+
+    def _stored(self, items: Iterable[Mapping[str, Any]]) -> None:
+        for item in items:
             if "error" in item:
                 reason = item["error"]
                 msg = f"{item['_index']}/{item['_id']}: {reason['type']}: {reason['reason']}"

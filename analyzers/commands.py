@@ -211,6 +211,7 @@ def _line(summary: pipeline.Summary) -> str:
     return (
         f"{summary.model}: {summary.analysed:,} windows analysed of {summary.windows:,} found"
         f"{f'; verdicts: {verdicts}; {summary.alarms:,} alarms began' if verdicts else '; nothing had changed'}"
+        f"{f'; {summary.incidents:,} incidents are on' if summary.incidents else ''}"
     )
 
 

@@ -2,7 +2,7 @@
 
 One window may be odd; a fault stays. To clear, it is not enough that a window is no longer bad enough: it must be calm,
 which is further down, so that what hovers about the floor does not fire and clear again and again (hysteresis). A
-window of which nothing is known neither fires nor clears.
+window of which nothing is known neither fires nor clears. A window that is very bad, and very surely so, fires alone.
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ from enum import StrEnum
 class Level(StrEnum):
     """What one window says of one series."""
 
+    SEVERE = "severe"
     BAD = "bad"
     BETWEEN = "between"
     CALM = "calm"
     UNKNOWN = "unknown"
+
+
+WRONG = (Level.SEVERE, Level.BAD)
+"""The levels that raise alarms."""
 
 
 class Alarm(StrEnum):
@@ -73,9 +78,9 @@ def alarms(levels: Iterable[Level], rule: Rule, *, firing: bool = False) -> Iter
         if level is not Level.UNKNOWN:
             recent = [*recent, level][-rule.of :]
             calm = calm + 1 if level is Level.CALM else 0
-        if not firing and recent.count(Level.BAD) >= rule.fire:
+        wrong = sum(known in WRONG for known in recent)
+        if not firing and (wrong >= rule.fire or level is Level.SEVERE):
             firing = True
         elif firing and calm >= rule.clear:
-            firing, recent = False, []
-        bad = Level.BAD in recent
-        yield Alarm.FIRING if firing else Alarm.PENDING if bad else Alarm.NONE
+            firing, recent, wrong = False, [], 0
+        yield Alarm.FIRING if firing else Alarm.PENDING if wrong else Alarm.NONE

@@ -34,6 +34,9 @@ from .quiet import Quiet, Statistics
 _NOTHING: Mapping[str, Reason] = MappingProxyType({})
 LOWER, LESS_SURE = 0.8, 10.0
 """A window is calm when its effect is below this part of the floor, or its q-value above so many times the level."""
+SEVERE = 2.0
+"""A window is severe when its effect is beyond so many critical floors and its q-value below the level's square: as
+unlikely as two bad windows in a row."""
 
 
 def default_threshold(measure: Measure) -> Threshold:
@@ -104,11 +107,21 @@ def _verdict(
     significant = q_value is None or q_value < alpha
     for status, floor in ((Status.CRITICAL, threshold.critical), (Status.WARNING, threshold.warning)):
         if floor is not None and significant and passes(estimate, threshold, floor):
-            return Verdict(measurement, status, q_value, floor, against, level)
+            severe = _is_severe(estimate, threshold, q_value, alpha)
+            return Verdict(measurement, status, q_value, floor, against, level, severe=severe)
     lowest = threshold.warning if threshold.warning is not None else threshold.critical
     near = q_value is None or q_value < min(1.0, LESS_SURE * alpha)
     calm = lowest is None or not (near and passes(estimate, threshold, LOWER * lowest))
     return Verdict(measurement, Status.OK, q_value, lowest, against, level, calm=calm)
+
+
+def _is_severe(estimate: Estimate, threshold: Threshold, q_value: float | None, alpha: float) -> bool:
+    critical = threshold.critical
+    if critical is None or q_value is None or q_value >= alpha**2:
+        return False
+    # A value that is to stay above its floor has no double of it to fall below.
+    multiple = threshold.compare is not Compare.VALUE or threshold.direction is Direction.HIGHER
+    return multiple and passes(estimate, threshold, SEVERE * critical)
 
 
 def _lacking(estimate: Estimate, threshold: Threshold) -> Reason | None:

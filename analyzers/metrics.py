@@ -100,6 +100,12 @@ class Scope:
     judged: str
     causes: Mapping[str, Cause] = field(default_factory=dict)
 
+    @property
+    def is_in_reference(self) -> bool:
+        """Whether the window is one of a fixed reference: it ends in its period."""
+        fixed = self.reference is not None and self.reference_kind == "fixed"
+        return fixed and self.reference is not None and self.reference.start < self.window.end <= self.reference.end
+
 
 def operations(index: str, scope: Scope, verdicts: Iterable[Verdict]) -> Iterator[bytes]:
     """The bulk actions that write or restate the metrics of one window."""
@@ -139,7 +145,7 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         "family": measure.family,
         "unit": measure.unit or None,
         **_numbers(measurement.estimate),
-        **_judged(verdict),
+        **_judged(scope, verdict),
         "label_coverage": scope.label_coverage.get(measurement.segment),
         "label_maturity": scope.maturity,
         "labels": scope.ripeness.value if measure.needs_labels or measure.needs_all_labels else None,
@@ -178,7 +184,7 @@ def _bounds(period: Window | None) -> dict[str, str]:
     return {"start": iso(period.start), "end": iso(period.end)} if period else {}
 
 
-def _judged(verdict: Verdict) -> dict[str, Any]:
+def _judged(scope: Scope, verdict: Verdict) -> dict[str, Any]:
     against = verdict.against
     return {
         "p_value": against.p_value if against else verdict.measurement.estimate.p_value,
@@ -186,7 +192,7 @@ def _judged(verdict: Verdict) -> dict[str, Any]:
         "alpha": verdict.alpha,
         "threshold": verdict.threshold,
         "status": verdict.status.value,
-        "level": level(verdict).value,
+        "level": level(verdict, in_reference=scope.is_in_reference).value,
         "reason": verdict.reason.value if verdict.reason else None,
         "quiet_mean": against.mean if against else None,
         "quiet_deviation": against.between if against else None,
@@ -194,15 +200,21 @@ def _judged(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def level(verdict: Verdict) -> Level:
-    """What a verdict says of its series, for an alarm to fire or clear."""
+def level(verdict: Verdict, *, in_reference: bool = False) -> Level:
+    """What a verdict says of its series, for an alarm to fire or clear.
+
+    A window of the reference is what all others are compared with: it is told when it differs from the rest of it, and
+    calls nobody.
+    """
     match verdict.status:
         case Status.INSUFFICIENT:
             return Level.UNKNOWN
         case Status.OK:
             return Level.CALM if verdict.calm else Level.BETWEEN
+        case _ if in_reference:
+            return Level.BETWEEN
         case _:
-            return Level.BAD
+            return Level.SEVERE if verdict.severe else Level.BAD
 
 
 def _cause(scope: Scope, verdict: Verdict) -> dict[str, Any] | None:

@@ -13,6 +13,8 @@ import yaml
 
 from driftline.ingest.streams import Streams
 
+from .alerts.impact import Costs
+from .alerts.notices import Repeat
 from .alerts.places import Places
 from .budget import Budget
 from .firing import Rule
@@ -26,7 +28,7 @@ from .settings import ConfigError, Node
 from .training.stored import TrainingSet
 from .windows import Window, WindowSize
 
-JUDGING = 4
+JUDGING = 5
 """Counts how often the way of judging has changed, so that windows judged in an older way are judged again."""
 DEFAULT_BUDGET = "1 per month"
 FEATURE_KINDS = ("numeric", "categorical")
@@ -80,6 +82,8 @@ class Model:
         labels: What verdicts that need labels wait for.
         fairness: Whose fair treatment is measured.
         sampling: What is fetched for the measure that looks at rows.
+        costs: What wrong predictions cost, and from which loss on people are called.
+        repeat: When people are told again of what is still on.
         places: Where links in alerts lead.
     """
 
@@ -100,6 +104,8 @@ class Model:
     labels: Labels
     fairness: Fairness
     sampling: Sampling
+    costs: Costs
+    repeat: Repeat
     places: Places = field(default_factory=Places)
 
     @property
@@ -189,6 +195,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
 _KEYS = {
     "name", "task", "positive_class", "window", "rollups", "lateness", "reference",
     "features", "segments", "measures", "false_alarms", "alpha", "alarm", "labels", "fairness", "sampling",
+    "impact", "repeat",
 }  # fmt: skip
 
 
@@ -226,6 +233,8 @@ def _model(node: Node) -> Model:
         labels=_labels(node.get("labels"), task),
         fairness=fairness,
         sampling=_sampling(node.get("sampling"), window, rollups),
+        costs=Costs.parse(node.get("impact"), task),
+        repeat=Repeat.parse(node.get("repeat")),
     )
 
 

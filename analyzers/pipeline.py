@@ -1,4 +1,4 @@
-"""The straight line: remove doubles, join outcomes, find stale windows, count, learn, measure, judge, store."""
+"""The straight line: remove doubles, join outcomes, find stale windows, count, learn, measure, judge, store, alert."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from . import alarms, concepts, doubles, grades, joint, metrics, outcomes, references
+from .alerts import evaluate
+from .alerts.evidence import gather
+from .alerts.lifecycle import Horizon
+from .alerts.records import State
 from .causes import frequent
 from .causes import window as of_window
 from .grades import Book
 from .maturity import Ripeness
 from .profiles.history import Counted, History, Kept, Segmented
 from .profiles.profile import Profile
-from .stale import Stale, rollup_contents, stale_windows, with_gaps
-from .verdicts import Judged, chunks, verdicts
+from .stale import EMPTY, Stale, rollup_contents, stale_windows, with_gaps
+from .verdicts import LARGER, Judged, chunks, verdicts
 from .windows import Window, WindowSize, iso
 from .yardstick import Yardstick
 
@@ -45,6 +49,7 @@ class Summary:
         analysed: Windows that were counted or judged anew, larger ones included.
         statuses: Verdicts made, by status.
         alarms: Series that began to fire.
+        incidents: Incidents that are on.
         notes: What the user should know, a sentence each.
     """
 
@@ -53,6 +58,7 @@ class Summary:
     analysed: int
     statuses: Mapping[str, int]
     alarms: int
+    incidents: int
     notes: tuple[str, ...]
 
 
@@ -113,6 +119,7 @@ class _Analysis:
         self.joint = joint.Joint(cluster, model, self.binning) if wanted else None
         self.statuses: Counter[str] = Counter()
         self.alarms = 0
+        self.first: dict[WindowSize, datetime] = {}
         self.notes = list(self.frame.notes)
 
     def run(self) -> Summary:
@@ -130,8 +137,9 @@ class _Analysis:
             self.cluster.refresh(self.cluster.streams.profiles)
             analysed += self._judge(stale, size, yardstick)
         self.cluster.refresh(self.cluster.streams.profiles, self.cluster.streams.metrics)
+        on = self._alert()
         notes = tuple(dict.fromkeys(self.notes))
-        return Summary(self.model.name, len(found), analysed, dict(self.statuses), self.alarms, notes)
+        return Summary(self.model.name, len(found), analysed, dict(self.statuses), self.alarms, on, notes)
 
     def _contents(self, period: Window | None) -> list[Content]:
         query = references.predictions_of(self.model, period)
@@ -194,7 +202,7 @@ class _Analysis:
         """Judge the stale windows of one size from their stored profiles; returns how many."""
         if not stale:
             return 0
-        first = min(window.content.window.start for window in stale)
+        first = self.first[size] = min(window.content.window.start for window in stale)
         book, done, waiting = self._book(first, size), 0, 0
         for _, group in groupby(stale, key=lambda window: yardstick.period(window.content.window)):
             for chunk in chunks(self._counted(group, size)):
@@ -217,6 +225,25 @@ class _Analysis:
         start = size.before(first, by.rule.of + by.rule.clear)
         self.alarms += alarms.update(self.cluster, alarms.Scope(self.model.name, size.text, first), start, by.rule)
         return done
+
+    def _alert(self) -> int:
+        """Bring alerts, incidents and notices up to date; returns how many incidents are on."""
+        last = self.history.last(self.model.window.text, EMPTY)
+        changed = [
+            evaluate.Changed(
+                Horizon(size, rule, self.model.lateness, self.now, max(last.values(), default=None), last.get),
+                self.first.get(size),
+            )
+            for size, rule in ((self.model.window, self.model.alarm), *((size, LARGER) for size in self.model.rollups))
+        ]
+        found = evaluate.evaluate(
+            self.cluster,
+            self.model,
+            changed,
+            self.now,
+            lambda incident, alerts: gather(self.cluster, self.model, incident, alerts, self.now),
+        )
+        return sum(incident.state is not State.RESOLVED for incident in found.incidents)
 
     def _write(self, scope: metrics.Scope, told: Sequence[Verdict], marked: Kept) -> None:
         """Store the verdicts on a window, and by what it was judged, in one write."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .windows import WindowSize
 
 T = TypeVar("T")
+LARGER = Rule(1, 1, 1)
+"""A larger window is itself many windows: one is enough to raise an alarm."""
 FEWEST_LARGER = 3
 """Larger windows from which on their own differences are looked at."""
 AT_ONCE = 32
@@ -126,8 +128,7 @@ def larger(model: Model, reference: Reference, base: Standard, size: WindowSize,
         own: The windows of that size in the reference, in order of time.
     """
     target = _target(model, size)
-    # A larger window is itself many windows: one is enough to raise an alarm.
-    rule = Rule(1, 1, 1)
+    rule = LARGER
     level = budget.Chosen(target, target)
     if base.quiet is None:
         return Standard(size, rule, level, None)

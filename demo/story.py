@@ -222,7 +222,7 @@ def _changes(cluster: Cluster) -> list[Mapping[str, Any]]:
 def commands(namespace: str) -> Sequence[tuple[str, str]]:
     """What to try next, and what it shows; each runs as it stands."""
     return (
-        (f"driftline alerts --namespace {namespace} --window month --until 2014-01-01", "what was wrong in December"),
+        (f"driftline alerts list --all --namespace {namespace}", "the incidents of the year; `show` tells of one"),
         (f"driftline metrics --namespace {namespace} --measure recall --window week --segment origin=LGA", ""),
         (f"driftline predictions 'evaluation.correct: false and prediction.score >= 0.6' --namespace {namespace}", ""),
         (f"driftline analyze --config demo/monitors.yml --namespace {namespace}", "finds nothing new to do"),

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from driftline.analyzers.alerts.kinds import kind_of
 from driftline.analyzers.alerts.records import Alert, Incident, Kind, Series, Severity, State
-from driftline.analyzers.measures import by_name
 from driftline.analyzers.windows import parse_moment
 
-FAMILIES = {
-    "service": Kind.SERVICE,
-    "quality": Kind.QUALITY,
-    "drift": Kind.FEATURE,
-    "fairness": Kind.FAIRNESS,
-    "joint": Kind.DRIFT,
-}
 WRONG = ("warning", "critical")
 
 
@@ -33,9 +26,6 @@ def alert(windows: Iterable[Mapping[str, Any]]) -> Alert:
     wrong = [metric for metric in found if metric["metric"]["status"] in WRONG]
     series = Series.of(found[0])
 
-    kind = FAMILIES.get(by_name(series.measure).family, Kind.PERFORMANCE)
-    of_answers = kind is Kind.FEATURE and str(series.feature).startswith("prediction.")
-
     def change(metric):
         values = metric["metric"]
         return abs(values["value"] - values.get("reference_value", 0.0))
@@ -43,7 +33,7 @@ def alert(windows: Iterable[Mapping[str, Any]]) -> Alert:
     return Alert(
         id=series.fingerprint,
         series=series,
-        kind=Kind.DRIFT if of_answers else kind,
+        kind=kind_of(wrong[0]),
         state=State.FIRING,
         since=parse_moment(wrong[0]["window"]["start"]),
         fired=parse_moment(wrong[-1]["window"]["end"]),

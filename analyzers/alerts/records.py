@@ -110,6 +110,7 @@ class Impact:
 
     Attributes:
         loss: Loss a day, beyond that of the reference, in `unit`.
+        at_least: The lower end of its 95 % interval, by which it is known whom it calls.
         unit: `predictions` (wrong or failed ones), or the currency that monitors.yml names.
         share: Loss a prediction: of all predictions, the share that went wrong beyond the reference, or its cost.
         predictions: Predictions a day.
@@ -117,6 +118,7 @@ class Impact:
     """
 
     loss: float
+    at_least: float
     unit: str
     share: float
     predictions: float

@@ -34,9 +34,22 @@ def of_categories(change: Categories) -> Cause:
 def _between(low: float, high: float) -> str:
     if np.isinf(low) and np.isinf(high):
         return "any value"
+    # A number that is frequent has a bin of its own, which ends at the next larger one that a double can hold.
+    under, over = _just_below(low), _just_below(high)
     if np.isinf(low):
-        return f"below {number(high)}"
-    return f"{number(low)} or more" if np.isinf(high) else f"{number(low)} to {number(high)}"
+        return f"below {number(high)}" if over is None else f"at most {number(over)}"
+    if over == low:
+        return f"exactly {number(low)}"
+    start = number(low) if under is None else f"above {number(under)}"
+    if np.isinf(high):
+        return f"{start} or more" if under is None else start
+    return f"{start} to {number(high if over is None else over)}"
+
+
+def _just_below(edge: float) -> float | None:
+    """The number of which an edge is the next larger one; None of other edges."""
+    below = float(np.nextafter(edge, -np.inf))
+    return below if np.isfinite(edge) and round(below, 12) == below and round(edge, 12) != edge else None
 
 
 def _told(names: Sequence[str], gains: FloatArray) -> Cause:

@@ -99,6 +99,7 @@ class Verdict:
         against: The comparison with quiet windows, None where there are none.
         alpha: The level that the q-value had to pass, None where there was no test.
         calm: Whether it is so far from a warning that an alarm may end.
+        severe: Whether it is so far beyond critical, and so surely, that one window is enough for an alarm.
         reason: Why there is no verdict.
     """
 
@@ -109,6 +110,7 @@ class Verdict:
     against: Against | None = None
     alpha: float | None = None
     calm: bool = False
+    severe: bool = False
     reason: Reason | None = None
 
 

@@ -13,7 +13,7 @@ import orjson
 
 from driftline.ingest.events import SEGMENTS
 
-from ..windows import Window, iso
+from ..windows import Window, iso, parse_moment
 from .arrivals import FIELDS as ARRIVALS
 from .arrivals import Arrivals
 from .binning import Binning
@@ -31,6 +31,7 @@ else:
 
 MAX_BUCKETS = 50_000
 """Buckets asked for in one search, below Elasticsearch's default `search.max_buckets` of 65,536."""
+MOST_VERSIONS = 10_000
 EXPECTED_VALUES = 10
 """Values that a segment is taken to have as long as the reference does not tell."""
 
@@ -75,6 +76,21 @@ class History:
         query = self._query("window", size=size, whole=True, period=period)
         found = (_kept(hit["_source"]) for hit in self.cluster.stored(query, fields))
         return {(kept.version, kept.window.start): kept for kept in found}
+
+    def last(self, size: str, empty: str) -> dict[str, datetime]:
+        """When the last window of one size ended that holds predictions, by version.
+
+        Args:
+            size: The size of windows.
+            empty: The content of a window without predictions.
+        """
+        query = self._query("window", size=size, whole=True)
+        query["bool"]["must_not"] = [*query["bool"]["must_not"], {"term": {"content": empty}}]
+        last = {"last": {"max": {"field": "window.end"}}}
+        versions = {"versions": {"terms": {"field": "model.version", "size": MOST_VERSIONS}, "aggs": last}}
+        answer = self.cluster.search(self.cluster.streams.profiles, {"size": 0, "query": query, "aggs": versions})
+        buckets = answer.get("aggregations", {}).get("versions", {}).get("buckets", ())
+        return {bucket["key"]: parse_moment(bucket["last"]["value_as_string"]) for bucket in buckets}
 
     def arrivals(self, size: str, binning: Binning) -> Iterator[tuple[Window, Arrivals]]:
         """How the labels of each window of one size came."""

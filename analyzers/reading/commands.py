@@ -1,4 +1,4 @@
-"""The commands metrics, alerts and predictions."""
+"""The commands metrics and predictions."""
 
 from __future__ import annotations
 
@@ -111,52 +111,6 @@ def metrics(  # the options are the filter, one for one
         click.echo(f"no metrics match in {streams.metrics}", err=True)
     elif len(found) == limit:
         click.echo(f"the first {limit}; --limit shows more, filters show less", err=True)
-
-
-@click.command()
-@click.option("--model", metavar="NAME", help="Only this model.")
-@click.option("--window", metavar="SIZE", help="Only windows of this size.")
-@click.option("--segments", is_flag=True, help="Segments too, not only all predictions.")
-@click.option("--until", type=Moment(), help="As it was at this time; default now.")
-@click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True, help="At most so many.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one alert a line.")
-@namespace_option
-@cluster_option
-@clear_errors
-def alerts(
-    model: str | None,
-    window: str | None,
-    until: datetime | None,
-    limit: int,
-    streams: Streams,
-    url: str | None,
-    *,
-    segments: bool,
-    as_json: bool,
-) -> None:
-    r"""Show what is warning or critical now, and since when: what is critical and about the whole model first.
-
-    A series of windows is wrong from its first window that is not ok to its next that is; a window that could not be
-    judged ends nothing, and is counted as unknown.
-
-    \b
-    Examples:
-      driftline alerts --window 1d
-      driftline alerts --model arrival-delay --segments --until 2013-07-01
-    """
-    chosen = search.Filter(model=model, size=window, until=until)
-    with connected(url) as client:
-        found = search.alerts(Cluster(client, streams), chosen, segments=segments)
-    if as_json:
-        output.print_json(
-            {"since": a.since, "windows": a.windows, "unknown": a.unknown, **a.metric} for a in found[:limit]
-        )
-    else:
-        output.print_alerts(found[:limit])
-    if not found:
-        click.echo(f"nothing is warning or critical in {streams.metrics}", err=True)
-    elif len(found) > limit:
-        click.echo(f"{limit} of {len(found)}; --limit shows more", err=True)
 
 
 @click.command()

@@ -15,8 +15,6 @@ from rich.table import Table
 
 from driftline.ingest import events
 
-from . import search
-
 COLOURS = {"critical": "bold red", "warning": "yellow", "ok": "green", "insufficient_data": "dim"}
 METRIC_COLUMNS = (
     "window",
@@ -32,38 +30,17 @@ METRIC_COLUMNS = (
     "status",
     "cause",
 )
-ALERT_COLUMNS = (
-    "status",
-    "since",
-    "latest",
-    "windows",
-    "size",
-    "model",
-    "measure",
-    "feature",
-    "segment",
-    "value",
-    "threshold",
-    "reference",
-    "n",
-    "cause",
-)
 PREDICTION_COLUMNS = ("time", "id", "model", "predicted", "score", "outcome", "loss", "segments")
 
 
 def print_metrics(metrics: Iterable[Mapping[str, Any]]) -> None:
     """One line a metric."""
-    _print_table(METRIC_COLUMNS, [_metric_row(metric) for metric in metrics])
-
-
-def print_alerts(alerts: Iterable[search.Alert]) -> None:
-    """One line a series that is wrong."""
-    _print_table(ALERT_COLUMNS, [_alert_row(alert) for alert in alerts])
+    print_table(METRIC_COLUMNS, [_metric_row(metric) for metric in metrics])
 
 
 def print_predictions(hits: Iterable[Mapping[str, Any]]) -> None:
     """One line a prediction."""
-    _print_table(PREDICTION_COLUMNS, [_prediction_row(hit["_source"]) for hit in hits])
+    print_table(PREDICTION_COLUMNS, [_prediction_row(hit["_source"]) for hit in hits])
 
 
 def _metric_row(metric: Mapping[str, Any]) -> Sequence[str]:
@@ -80,27 +57,6 @@ def _metric_row(metric: Mapping[str, Any]) -> Sequence[str]:
         number(found.get("reference_value")),
         f"{found.get('sample_size', 0):,}",
         found["status"],
-        found.get("cause", {}).get("text", ""),
-    )
-
-
-def _alert_row(alert: search.Alert) -> Sequence[str]:
-    metric = alert.metric
-    found = metric["metric"]
-    return (
-        found["status"],
-        minute(alert.since),
-        minute(metric["window"]["start"]),
-        f"{alert.windows}{f' (+{alert.unknown} unknown)' if alert.unknown else ''}",
-        metric["window"]["size"],
-        f"{metric['model']['name']} {metric['model']['version']}",
-        found["name"],
-        metric.get("feature", {}).get("name", ""),
-        _segment_text(metric),
-        number(found.get("value")),
-        number(found.get("threshold")),
-        number(found.get("reference_value")),
-        f"{found.get('sample_size', 0):,}",
         found.get("cause", {}).get("text", ""),
     )
 
@@ -159,7 +115,8 @@ def print_csv(documents: Iterable[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table for a screen; tabs between columns for a pipe."""
     console = Console()
     if not console.is_terminal:
         for row in (columns, *rows):

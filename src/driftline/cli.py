@@ -25,7 +25,11 @@ COMMANDS = {
     "analyze": ("driftline.analyzers.commands", "Join outcomes and bring the metrics up to date."),
     "run": ("driftline.analyzers.commands", "Analyse on a schedule, until stopped."),
     "metrics": ("driftline.analyzers.reading.commands", "Show metrics and their verdicts."),
-    "alerts": ("driftline.analyzers.reading.commands", "Show what is warning or critical now, and since when."),
+    "alerts": ("driftline.analyzers.alerts.commands", "Incidents: what is on, why, and what people do about it."),
+    "plan": (
+        "driftline.analyzers.planning.commands",
+        "Replay the rules over stored history, before they call anybody.",
+    ),
     "compliance": ("driftline.analyzers.reading.compliance", "Export how fairly groups were treated, for an audit."),
     "predictions": ("driftline.analyzers.reading.commands", "Search single predictions."),
 }
@@ -35,6 +39,9 @@ COMMANDS = {
 def _with_paragraphs(command: click.Command) -> click.Command:
     """Let paragraphs keep their lines: a raw docstring has two characters where click looks for the one they mean."""
     command.help = command.help and command.help.replace("\\b\n", "\b\n")
+    if isinstance(command, click.Group):
+        for part in command.commands.values():
+            _with_paragraphs(part)
     return command
 
 
@@ -78,7 +85,7 @@ def main() -> None:
       driftline setup              templates and pipelines
       driftline init               a first monitors.yml from the predictions that are there
       driftline analyze            metrics and verdicts
-      driftline alerts             what is wrong now, and since when
+      driftline alerts list        what is wrong now, and since when
     """
 
 

@@ -54,7 +54,7 @@ def test_an_unknown_measure_and_an_unknown_model(tmp_path):
 def test_a_cluster_that_is_down_and_an_address_that_is_none(tmp_path):
     """Where it was looked for is named; exit codes 1 and 2."""
     file = config(tmp_path, GOOD)
-    for command in (["analyze", "--config", file], ["setup"], ["metrics"], ["predictions"], ["alerts"]):
+    for command in (["analyze", "--config", file], ["setup"], ["metrics"], ["predictions"], ["alerts", "list"]):
         result = run(*command, "--url", "http://127.0.0.1:9")
         one_line(result, 1, "http://127.0.0.1:9 cannot be reached", "driftline status")
     one_line(run("setup", "--url", "nonsense"), 2, "got 'nonsense' as the address of Elasticsearch, allowed: http://")

@@ -139,7 +139,7 @@ def planted(ship, analyze, metrics, cluster):
         task += "\n    positive_class: 'yes'" if task == "binary" else ""
         wanted = ", ".join(f"{name}: {{min_samples: 10}}" for name in measures)
         text = MONITORS.replace("TASK", task).replace("MEASURES", wanted).replace("REFERENCE", reference) + more
-        analyze(text)
+        analyze(text, NOW)
         alerts = incidents.alerts(metrics().values())
         whole = [alert for alert in alerts if alert.series.segment is None]
         chosen = next(a for a in whole if (a.series.measure, a.series.feature) == (parent, feature))
@@ -229,6 +229,18 @@ def test_a_null_burst_in_one_segment(planted):
         assert "temp" in like["features"]
         assert (like["segments"], like["predicted"]) == (row["segments"], row["predicted"])
         assert like["@timestamp"][:13] == row["@timestamp"][:13]
+
+
+def test_incidents_are_stored_with_their_evidence(planted, cluster):
+    """The analysis itself gathers it, and the document of the incident has it."""
+    found = planted(lose_temp_in_the_north, QUALITY, "missing_rate", feature="temp")
+    cluster.refresh(cluster.streams.alerts)
+    (stored,) = cluster.alerting("driftline.incident", {"match_all": {}})
+    evidence = stored["incident"]["evidence"]
+    assert {row["id"] for row in evidence["exemplars"]} <= found.planted
+    assert len(evidence["exemplars"]) == 10
+    assert evidence["who"].startswith("Only region=north, ")
+    assert evidence["links"]["runbook"].endswith("/quality.md")
 
 
 def test_a_recall_collapse_in_one_segment(planted):
@@ -328,7 +340,7 @@ def test_traffic_that_stops_has_no_rows(planted):
     found = planted(vanishing, ["throughput", "psi"], "throughput")
     assert (found.evidence["exemplars"], found.evidence["ordinary"]) == ([], [])
     assert "touched" not in found.evidence
-    assert found.evidence["links"]["runbook"].endswith("/service.md")
+    assert found.evidence["links"]["runbook"].endswith("/ingest.md")
     assert found.evidence["checked"]
     assert output(found.evidence["commands"][0])
 

@@ -150,7 +150,7 @@ def test_a_namespace_without_metrics_is_empty(client, namespace):
         (["metrics", "--segment", "north"], "allowed: name=value"),
         (["metrics", "--since", "yesterday"], "ISO 8601"),
         (["metrics", "--namespace", "Not-Allowed"], "lower-case letters"),
-        (["alerts", "--namespace", "Not-Allowed"], "lower-case letters"),
+        (["alerts", "list", "--namespace", "Not-Allowed"], "lower-case letters"),
         (["predictions", "--namespace", "Not-Allowed"], "lower-case letters"),
         (["predictions", "late"], "after a field name"),
         (["metrics", "--url", "nowhere"], "http://host:port"),
@@ -164,10 +164,10 @@ def test_a_wrong_request_is_one_clear_error(arguments, text):
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize("command", ["metrics", "alerts", "predictions"])
+@pytest.mark.parametrize("command", ["metrics", "alerts list", "predictions"])
 def test_a_cluster_that_is_down_is_one_line(command):
     """Exit code 1, the address, and what to do."""
-    result = CliRunner().invoke(main, [command, "--url", "http://127.0.0.1:9"])
+    result = CliRunner().invoke(main, [*command.split(), "--url", "http://127.0.0.1:9"])
     (line,) = result.stderr.splitlines()
     assert line.startswith("driftline: Elasticsearch at http://127.0.0.1:9 cannot be reached")
     assert result.exit_code == 1
@@ -198,10 +198,10 @@ def closed_cluster():
         server.shutdown()
 
 
-@pytest.mark.parametrize("command", ["metrics", "alerts", "predictions"])
+@pytest.mark.parametrize("command", ["metrics", "alerts list", "predictions"])
 def test_refused_credentials_are_one_line(closed_cluster, command):
     """Exit code 1, and which variables to set."""
-    result = CliRunner().invoke(main, [command, "--url", closed_cluster])
+    result = CliRunner().invoke(main, [*command.split(), "--url", closed_cluster])
     (line,) = result.stderr.splitlines()
     assert "refuses the credentials (HTTP 401): set ELASTICSEARCH_API_KEY" in line
     assert result.exit_code == 1

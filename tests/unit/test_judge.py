@@ -46,6 +46,30 @@ def test_effect_and_significance_are_both_needed(value, p_value, size, status):
 
 
 @pytest.mark.parametrize(
+    ("value", "p_value", "severe"),
+    [
+        (0.51, 1e-9, True),
+        (0.49, 1e-9, False),  # critical, and not twice over
+        (0.51, 0.003, False),  # significant, and not as one window alone must be
+        (0.51, None, False),  # no test: never alone
+    ],
+)
+def test_one_window_is_enough_when_it_is_far_beyond_doubt(value, p_value, severe):
+    """Twice the critical floor, at the square of the level: 0.05 squared is 0.0025."""
+    found = verdict(Estimate(value, p_value=p_value, sample_size=100, reference_size=100), DRIFT)
+    assert found.status is Status.CRITICAL
+    assert found.severe is severe
+
+
+def test_a_value_that_must_stay_above_its_floor_is_never_severe():
+    """Twice a floor of 0.7 is no accuracy."""
+    threshold = Threshold(Compare.VALUE, Direction.LOWER, 0.7, 0.6, 30)
+    found = verdict(Estimate(0.0, p_value=1e-9, sample_size=100, reference_size=100), threshold, "accuracy")
+    assert found.status is Status.CRITICAL
+    assert not found.severe
+
+
+@pytest.mark.parametrize(
     ("direction", "lower", "upper", "status"),
     [
         (Direction.LOWER, 0.50, 0.54, Status.CRITICAL),

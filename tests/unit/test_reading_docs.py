@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from driftline.analyzers.alerts.commands import alerts
 from driftline.analyzers.reading import commands, kql
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "search-predictions.md"
@@ -21,7 +22,7 @@ WRONG = "prediction.score >= 0.8 and late"
 def test_examples_are_understood(example):
     """Every option exists, and every query but the one that shows an error can be read."""
     name, *arguments = shlex.split(example)
-    command: click.Command = getattr(commands, name)
+    command: click.Command = alerts.commands[arguments.pop(0)] if name == "alerts" else getattr(commands, name)
     context = command.make_context(name, arguments)
     query = context.params.get("query", "")
     if query != WRONG:
@@ -45,7 +46,7 @@ def test_every_option_of_the_reading_commands_is_explained():
     """`--help` says what each option does."""
     options = [
         option
-        for command in (commands.metrics, commands.alerts, commands.predictions)
+        for command in (commands.metrics, commands.predictions, *alerts.commands.values())
         for option in command.params
         if isinstance(option, click.Option)
     ]

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from ...measures import MEASURES, Compare, Direction
 from ...windows import iso
-from ..records import Alert, Document, Kind
+from ..kinds import RANK
+from ..records import Alert, Document
 from .shape import MOST, cut
 
 if TYPE_CHECKING:
     from ...monitors import Model
 
 _KNOWN = {measure.name: measure for measure in MEASURES}
-_RANK = {kind: position for position, kind in enumerate(Kind)}
 _NUMBERS = (
     "value",
     "lower",
@@ -37,7 +37,7 @@ def ordered(alerts: Sequence[Alert], parent: str, model: Model) -> list[Alert]:
         alerts,
         key=lambda alert: (
             alert.id != parent,
-            _RANK[alert.kind],
+            RANK[alert.kind],
             alert.series.segment is not None,
             -effect(alert.peak, model),
             alert.id,
