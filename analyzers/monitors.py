@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +15,7 @@ from driftline.ingest.streams import Streams
 
 from .alerts.impact import Costs
 from .alerts.notices import Repeat
+from .alerts.places import Places
 from .budget import Budget
 from .firing import Rule
 from .judge import default_threshold
@@ -85,6 +86,7 @@ class Model:
         costs: What wrong predictions cost, and from which loss on people are called.
         repeat: When people are told again of what is still on.
         objectives: What is promised of it.
+        places: Where links in alerts lead.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Model:
     costs: Costs
     repeat: Repeat
     objectives: tuple[Objective, ...]
+    places: Places = field(default_factory=Places)
 
     @property
     def judging(self) -> str:
@@ -172,7 +175,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
         msg = f"{file}:{where} not valid YAML: {getattr(error, 'problem', None) or error}"
         raise ConfigError(msg) from error
     root = Node(file, "", content)
-    root.keys({"version", "namespace", "models"}, required={"models"})
+    root.keys({"version", "namespace", "models", "kibana", "alerts"}, required={"models"})
     if (version := root.get("version")) is not None and version.value != 1:
         version.refuse("1")
     chosen = namespace or (node.text() if (node := root.get("namespace")) else "default")
@@ -181,7 +184,8 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
     except ValueError as error:
         msg = f"{file}: namespace: {error}"
         raise ConfigError(msg) from error
-    models = tuple(_model(node) for node in root["models"].items())
+    places = Places.parse(root)
+    models = tuple(replace(_model(node), places=places) for node in root["models"].items())
     if not models:
         root["models"].refuse("a list of at least one model")
     names = [model.name for model in models]

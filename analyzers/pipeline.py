@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import alarms, concepts, doubles, grades, joint, metrics, outcomes, references
 from .alerts import evaluate
+from .alerts.evidence import gather
 from .alerts.lifecycle import Horizon
 from .alerts.records import State
 from .causes import frequent
@@ -241,7 +242,13 @@ class _Analysis:
             )
             for size, rule in ((self.model.window, self.model.alarm), *((size, LARGER) for size in self.model.rollups))
         ]
-        found = evaluate.evaluate(self.cluster, self.model, changed, self.now, lambda _incident, _alerts: {})
+        found = evaluate.evaluate(
+            self.cluster,
+            self.model,
+            changed,
+            self.now,
+            lambda incident, alerts: gather(self.cluster, self.model, incident, alerts, self.now),
+        )
         return sum(incident.state is not State.RESOLVED for incident in found.incidents)
 
     def _write(self, scope: metrics.Scope, told: Sequence[Verdict], marked: Kept) -> None:

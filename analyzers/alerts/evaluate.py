@@ -142,6 +142,8 @@ class _Evaluation:
                 yield replace(found, severity=before.severity, impact=before.impact, evidence=before.evidence)
                 continue
             found = self._weighed(found, alerts)
+            # Rows that were found before may have been deleted since.
+            found = replace(found, evidence=before.evidence if before else {})
             yield replace(found, evidence=dict(self.gather(found, alerts)))
 
     def _weighed(self, found: Incident, alerts: Sequence[Alert]) -> Incident:
