@@ -46,8 +46,8 @@ def export(
 ) -> None:
     r"""Write monitors.yml as rules of other systems: Kibana, Watcher, Prometheus; all of them unless some are named.
 
-    The same file gives the same rules under the same ids, so that exporting and installing again updates them. Kibana's need no
-    paid licence, watches do. `driftline setup --config` installs them; Prometheus reads its files by itself.
+    The same file gives the same rules under the same ids, so that exporting and installing again updates them. Kibana's
+    need no paid licence, watches do. `driftline setup --config` installs them; Prometheus reads its files by itself.
 
     \b
     Examples:

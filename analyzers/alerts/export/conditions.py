@@ -1,7 +1,7 @@
-"""What is worth a rule in another system, as questions to Elasticsearch: made from monitors.yml once, for all systems. Pure.
+"""What is worth a rule in another system, as questions to Elasticsearch, made from monitors.yml. Pure.
 
-A question counts documents of a period, or takes a mean of theirs, and compares. It is in the Kibana Query Language, which
-rules take as it is and watches as the query that it stands for.
+A question counts documents of a period, or takes a mean of theirs, and compares. It is in the Kibana Query Language,
+which some rules take as it is, and others as the query that it stands for.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ def _incident(monitors: Monitors, model: Model, severity: Severity, repeat: time
         title=f"{model.name}: an incident is open ({severity})",
         severity=severity,
         kinds=tuple(Kind),
-        help="Driftline found alerts of this model that began together, and what they cost. "
-        "`driftline alerts` shows them with their evidence.",
+        help="Driftline found alerts of this model that began together, and what they cost. `driftline alerts` shows "
+        "them with their evidence.",
         index=monitors.streams.alerts,
         time=TIMESTAMP,
         kuery=_of(model, *wanted),
@@ -155,8 +155,8 @@ def _series(monitors: Monitors, model: Model, *, critical: bool) -> Condition:
         title=f"{model.name}: measures fire ({level})",
         severity=Severity.DIGEST,
         kinds=tuple(kind for kind in Kind if kind not in (Kind.INGEST, Kind.OBJECTIVE)),
-        help="As many windows as make an alarm were bad. `driftline metrics --alarm firing` lists them. A statistic alone "
-        "calls nobody: what it costs is told by the incident that it belongs to.",
+        help="As many windows as make an alarm were bad. `driftline metrics --alarm firing` lists them. A statistic "
+        "alone calls nobody: what it costs is told by the incident that it belongs to.",
         index=monitors.streams.metrics,
         time="metric.judged",
         kuery=_of(model, f"window.size: {quoted(model.window.text)}", 'metric.alarm: "firing"', found),
@@ -176,8 +176,8 @@ def _silent(monitors: Monitors, model: Model) -> Condition:
         title=f"{model.name}: nothing was judged",
         severity=Severity.TICKET,
         kinds=(Kind.INGEST,),
-        help="No window of this model was judged for longer than a window lasts. Either `driftline run` does not run, or "
-        "predictions do not arrive. Until it is repaired, no other rule means anything.",
+        help="No window of this model was judged for longer than a window lasts. Either `driftline run` does not run, "
+        "or predictions do not arrive. Until it is repaired, no other rule means anything.",
         index=monitors.streams.metrics,
         time="metric.judged",
         kuery=_of(model),
@@ -196,8 +196,9 @@ def _stopped(monitors: Monitors, model: Model) -> Condition:
         title=f"{model.name}: no predictions",
         severity=Severity.PAGE,
         kinds=(Kind.INGEST,),
-        help="No prediction of this model was made for as long as a window, though windows are chosen to hold many. The "
-        "service stopped, nobody calls it, or its events are not shipped; this looks at predictions alone and needs no analyzer.",
+        help="No prediction of this model was made for as long as a window, though windows are chosen to hold many. "
+        "The service stopped, nobody calls it, or its events are not shipped; this looks at predictions alone and "
+        "needs no analyzer.",
         index=monitors.streams.predictions,
         time=TIMESTAMP,
         kuery=_of(model),
@@ -226,8 +227,8 @@ def _slow(monitors: Monitors, model: Model) -> Iterator[Condition]:
         title=f"{model.name}: predictions are slow",
         severity=Severity.TICKET,
         kinds=(Kind.SERVICE,),
-        help="The mean latency is beyond the critical floor that monitors.yml sets for a percentile of it, in nanoseconds; "
-        "this looks at predictions alone and needs no analyzer.",
+        help="The mean latency is beyond the critical floor that monitors.yml sets for a percentile of it, in "
+        "nanoseconds; this looks at predictions alone and needs no analyzer.",
         index=monitors.streams.predictions,
         time=TIMESTAMP,
         kuery=_of(model),
@@ -246,7 +247,8 @@ def _dead_letters(monitors: Monitors) -> Condition:
         title="Events could not be stored",
         severity=Severity.TICKET,
         kinds=(Kind.INGEST,),
-        help=f"Each is whole in `{monitors.streams.deadletter}`, with `event.reason`; repaired ones can be shipped again.",
+        help=f"Each is whole in `{monitors.streams.deadletter}`, with `event.reason`; repaired ones can be shipped "
+        "again.",
         index=monitors.streams.deadletter,
         time=TIMESTAMP,
         kuery="event.reason: *",

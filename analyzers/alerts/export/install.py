@@ -46,7 +46,7 @@ class Kibana:
 
     @classmethod
     def found(cls, url: str | None = None, space: str | None = None) -> Kibana | None:
-        """The Kibana at an address, else at `KIBANA_URL`, with the key in `KIBANA_API_KEY`; None where there is no address.
+        """The Kibana at an address, else at `KIBANA_URL`, with the key in `KIBANA_API_KEY`; None without an address.
 
         Raises:
             ConfigError: It is no address.

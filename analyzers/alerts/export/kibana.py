@@ -1,7 +1,7 @@
 """Conditions as Kibana rules, and the connectors that they act by, as the HTTP API takes them. Pure.
 
-Only what the free licence has: `.es-query` and `.index-threshold` rules, `.index` and `.server-log` connectors. Bodies are of
-`POST /api/alerting/rule/{id}` and `POST /api/actions/connector/{id}`.
+Only what the free licence has: `.es-query` and `.index-threshold` rules, `.index` and `.server-log` connectors. Bodies
+are of `POST /api/alerting/rule/{id}` and `POST /api/actions/connector/{id}`.
 Source: https://www.elastic.co/docs/api/doc/kibana/group/endpoint-alerting.
 """
 

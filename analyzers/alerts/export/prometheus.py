@@ -101,7 +101,7 @@ def of_analyzer(namespace: str) -> list[AlertRule]:
             Severity.TICKET,
             labels,
             "Prometheus gets no metrics of Driftline",
-            "The exporter does not run, or is not scraped; until it is repaired no other Driftline alert means anything.",
+            "The exporter does not run or is not scraped; until that is repaired no Driftline alert means anything.",
             Kind.INGEST.value,
         ),
     ]
@@ -111,7 +111,7 @@ def of_model(model: Model, namespace: str) -> list[AlertRule]:
     """The rules on one model: its incidents, its series that fire, and whether its windows are judged at all."""
     labels = {"driftline_namespace": namespace}
     name, size = json.dumps(model.name, ensure_ascii=False), json.dumps(model.window.text)
-    severities = "|".join((Severity.PAGE, Severity.TICKET))
+    severities = f"{Severity.PAGE}|{Severity.TICKET}"
     incidents = f'{gauges.INCIDENT_OPEN.name}{{model={name},severity=~"{severities}"}}'
     return [
         AlertRule(
@@ -121,7 +121,7 @@ def of_model(model: Model, namespace: str) -> list[AlertRule]:
             None,
             labels,
             "{{ $labels.model }}: an incident is open ({{ $labels.kind }})",
-            "Alerts of this model began together; `driftline alerts` shows them with their evidence and what they cost.",
+            "Alerts of this model began together; `driftline alerts` shows their evidence and what they cost.",
             "{{ $labels.kind }}",
         ),
         *(_firing(model, kind, names, labels) for kind, names in measures_by_kind(model.measures).items()),
@@ -140,7 +140,7 @@ def of_model(model: Model, namespace: str) -> list[AlertRule]:
 
 
 def windows_are_late(model: Model) -> timedelta:
-    """How old the end of the last judged window may be: the next one's length, what it waits for, and half as much again."""
+    """How old the end of the last judged window may be: as the next one lasts and waits, and half as much again."""
     window = longest(model.window)
     return window + model.lateness + max(window / 2, 30 * MINUTE)
 

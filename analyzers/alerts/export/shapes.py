@@ -1,6 +1,6 @@
 """What Kibana accepts as rules and connectors: their shapes, checked before anything is written or sent. Pure.
 
-Kibana refuses what it does not know, so these do, too: every key is one that is listed, every value one that is allowed.
+Kibana refuses what it does not know, and so do these: every key is one that is listed, every value one that is allowed.
 Source: https://www.elastic.co/docs/api/doc/kibana/group/endpoint-alerting, and of parameters
 https://github.com/elastic/kibana/tree/main/src/platform/packages/shared/response-ops/rule_params.
 """
@@ -76,7 +76,7 @@ def check_connector(identity: str, body: Mapping[str, Any]) -> None:
         config.keys({"index", "refresh", "executionTimeField"}, required={"index"})
         config["index"].text()
         if config.get("refresh"):
-            config["refresh"].choice([True, False])
+            _flag(config["refresh"])
         if config.get("executionTimeField"):
             config["executionTimeField"].text()
     node["secrets"].keys(())
@@ -118,6 +118,11 @@ def exclusive(node: Node, wanted: Collection[str], all_of_them: Collection[str])
     return found[0]
 
 
+def _flag(node: Node) -> None:
+    if not isinstance(node.value, bool):
+        node.refuse("true or false")
+
+
 def _root(kind: str, identity: str, body: Mapping[str, Any]) -> Node:
     if not ID.fullmatch(identity):
         Node(f"{kind} {identity}", "id", identity).refuse(ALLOWED_ID)
@@ -137,7 +142,7 @@ def _es_query(params: Node) -> None:
             params.refuse(f"a mapping with {key}, as searchType is {way}")
     params["size"].whole(0, 10_000)
     if params.get("excludeHitsFromPreviousRun"):
-        params["excludeHitsFromPreviousRun"].choice([True, False])
+        _flag(params["excludeHitsFromPreviousRun"])
     if way == "esQuery":
         check_indices(params["index"])
         _query(params["esQuery"])
@@ -211,7 +216,7 @@ def _action(node: Node, group: str) -> None:
         node["params"]["message"].text()
     frequency = node["frequency"]
     frequency.keys({"summary", "notify_when", "throttle"}, required={"summary", "notify_when"})
-    frequency["summary"].choice([True, False])
+    _flag(frequency["summary"])
     throttled = frequency["notify_when"].choice(_NOTIFY) == "onThrottleInterval"
     if "throttle" not in frequency.value:
         frequency.refuse("a mapping with throttle, null where there is none")

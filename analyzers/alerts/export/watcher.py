@@ -15,13 +15,14 @@ from .conditions import Condition
 from .kibana import DATASET, LEVELS, SHOWN, Body, duration, guide
 
 NOW = "{{ctx.trigger.scheduled_time}}"
-A_DAY = timedelta(days=1)
+AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
 """A watch cannot tell that something began from that it lasts, so what is to be said once is said once a day."""
 BUCKETS = "ctx.payload.aggregations.groups.buckets"
 
 _DOCUMENT = (
-    "['@timestamp': ctx.trigger.triggered_time, 'event': ['kind': 'alert', 'dataset': ctx.metadata.dataset, 'action': 'fired'],"
-    " 'message': ctx.metadata.name, 'rule': ['id': ctx.watch_id, 'name': ctx.metadata.name, 'category': ctx.metadata.severity],"
+    "['@timestamp': ctx.trigger.triggered_time, 'message': ctx.metadata.name,"
+    " 'event': ['kind': 'alert', 'dataset': ctx.metadata.dataset, 'action': 'fired'],"
+    " 'rule': ['id': ctx.watch_id, 'name': ctx.metadata.name, 'category': ctx.metadata.severity],"
     " 'model': ['name': ctx.metadata.model], 'labels': ['group': {group}]]"
 )
 _ONE = f"return {_DOCUMENT.replace('{group}', repr('all'))}"
@@ -33,12 +34,13 @@ _EACH = (
 
 def watch(condition: Condition, streams: Streams, runbooks: str) -> Body:
     """The watch of a condition; `runbooks` is the address of the folder of runbooks."""
-    throttle = duration(condition.repeat or A_DAY)
+    # All groups share one throttle: what begins while another is told of waits until that is over.
+    throttle = AN_HOUR if condition.group else condition.repeat or A_DAY
     return {
         "trigger": {"schedule": {"interval": duration(condition.every)}},
         "input": {"search": {"request": _request(condition)}},
         "condition": _condition(condition),
-        "throttle_period": throttle,
+        "throttle_period": duration(throttle),
         "metadata": {
             "managed_by": "driftline",
             "name": condition.title,
