@@ -164,7 +164,8 @@ def _series(monitors: Monitors, model: Model, *, critical: bool) -> Condition:
         group="metric.name",
         # Each measure has its place, so that none is crowded out and taken for recovered.
         groups=max(1, len(model.measures)),
-        line="{{_source.metric.name}} {{_source.feature.name}} {{_source.segment.value}} is {{_source.metric.value}} "
+        line="{{_source.metric.name}}{{#_source.feature}} of {{name}}{{/_source.feature}}"
+        "{{#_source.segment}} in {{name}}={{value}}{{/_source.segment}} is {{_source.metric.value}} "
         "in the window from {{_source.window.start}}",
         model=model.name,
     )
