@@ -1,4 +1,4 @@
-"""What Kibana and Watcher would make of a rule or a watch at some time: their searches, run on the real Elasticsearch."""
+"""What Kibana and Watcher would make of a rule or a watch at some time: their searches, run on Elasticsearch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from driftline.analyzers.windows import iso
 
 COMPARISONS = {
     ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
-    "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le, "eq": operator.eq, "not_eq": operator.ne,
+    "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le,
+    "eq": operator.eq, "not_eq": operator.ne,
 }  # fmt: skip
 ALL = "all"
 

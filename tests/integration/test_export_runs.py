@@ -1,4 +1,4 @@
-"""Exported rules and watches ask the real Elasticsearch: they speak while something is wrong, and else they are silent."""
+"""Exported rules and watches ask the real Elasticsearch: they speak while something is wrong, and only then."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def of_hour(hour, minutes=0):
 
 
 def test_each_speaks_while_something_is_wrong_and_only_then(ship, client, cluster):
-    """Hour by hour, as a scheduler analyses: before, while and after a fault, a standstill, and an analyzer that stops."""
+    """Hour by hour, as a scheduler does: before, in and after a fault, a standstill, and an analyzer that stops."""
     namespace = cluster.streams.namespace
     configuration = monitors.parse(MONITORS, namespace=namespace)
     made = files.export(configuration)

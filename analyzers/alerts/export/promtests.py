@@ -17,7 +17,6 @@ from .kibana import duration
 from .prometheus import ANALYSIS_IS_LATE, AlertRule, measures_by_kind, of_analyzer, of_model, windows_are_late
 
 Case = dict[str, Any]
-STEP = 5 * MINUTE
 SHORT = 30 * MINUTE
 """How long the series of most cases go on; no window is late by then."""
 
@@ -79,24 +78,30 @@ def _of_model(model: Model, rules: list[AlertRule], runbooks: str) -> Iterator[C
         told = {"model": model.name, "measure": one["measure"]}
         name = rule.labels["kind"]
         yield _case(
-            f"{model.name}: a series of kind {name} fires in two segments and is over",
-            [*alive, *((gauges.ALARM.name, {**one, "segment_value": part}, "1x4 2x15 0x10") for part in ("a", "b"))],
+            f"{model.name}: a series of kind {name} fires in three segments and is over",
+            [
+                *alive,
+                *((gauges.ALARM.name, {**one, "segment_value": part}, "1x4 2x15 0x10") for part in ("a", "b", "c")),
+            ],
             [
                 *(_silent(rule, at) for at in (4 * MINUTE, 8 * MINUTE, 21 * MINUTE, SHORT)),
-                _fires(rule, 12 * MINUTE, [told], runbooks, value="2"),
+                _fires(rule, 12 * MINUTE, [told], runbooks, value="3"),
                 *(_silent(other, 12 * MINUTE) for other in (incident, late)),
             ],
         )
-    allowed = windows_are_late(model)
+    # As if the last window had ended long before the test begins, and had its allowed age half an hour into it.
+    ended = (SHORT - windows_are_late(model)).total_seconds()
     yield _case(
         f"{model.name}: windows are late",
-        [(gauges.WINDOW_END.name, series, f"0x{allowed // STEP + 12}")],
+        [(gauges.WINDOW_END.name, series, f"{ended:.0f}x60")],
         [
-            *(_silent(late, part * allowed // 4 // STEP * STEP) for part in (1, 2, 3, 4)),
-            _silent(incident, allowed),
-            _fires(late, (allowed // STEP + 4) * STEP, [{"model": model.name}], runbooks),
+            *(
+                _silent(rule, at)
+                for at in (5 * MINUTE, 20 * MINUTE, SHORT, SHORT + 5 * MINUTE)
+                for rule in (incident, late)
+            ),
+            _fires(late, SHORT + 10 * MINUTE, [{"model": model.name}], runbooks),
         ],
-        STEP,
     )
 
 
@@ -111,11 +116,10 @@ def _case(
     name: str,
     series: Iterable[tuple[str, Mapping[str, str], str]],
     checks: Iterable[Case],
-    interval: timedelta = MINUTE,
 ) -> Case:
     return {
         "name": name,
-        "interval": duration(interval),
+        "interval": duration(MINUTE),
         "input_series": [{"series": _selector(metric, labels), "values": values} for metric, labels, values in series],
         "alert_rule_test": sorted(checks, key=lambda check: int(check["eval_time"].removesuffix("m"))),
     }
@@ -129,7 +133,6 @@ def _selector(metric: str, labels: Mapping[str, str]) -> str:
 
 
 def _silent(rule: AlertRule, at: timedelta) -> Case:
-    # An alert of the same name and another kind is another matter, so rules are told apart by their labels below.
     return {"eval_time": _minutes(at), "alertname": rule.alert, "exp_alerts": []}
 
 
