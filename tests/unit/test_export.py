@@ -184,7 +184,7 @@ def test_each_measure_is_in_the_rule_of_one_kind():
     assert sorted(name for names in by_kind.values() for name in names) == sorted(m.name for m in model.measures)
     assert "recall" in by_kind[Kind.PERFORMANCE]
     assert "throughput" in by_kind[Kind.INGEST]
-    assert "psi" in by_kind[Kind.DRIFT]
+    assert "psi" in by_kind[Kind.FEATURE]
 
 
 def test_prometheus_tests_assert_more_silence_than_noise():

@@ -129,8 +129,8 @@ def _incident(monitors: Monitors, model: Model, severity: Severity, repeat: time
         title=f"{model.name}: an incident is open ({severity})",
         severity=severity,
         kinds=tuple(Kind),
-        help="Driftline found alerts of this model that began together, and what they cost. `driftline alerts` shows "
-        "them with their evidence.",
+        help="Driftline found alerts of this model that began together, and what they cost. `driftline alerts list` "
+        "has its id, and `driftline alerts show` its evidence.",
         index=monitors.streams.alerts,
         time=TIMESTAMP,
         kuery=_of(model, *wanted),

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from ...measures import Measure
+from ...measures import Measure, Subject
 from ...monitors import Model, Monitors
+from ..kinds import kind_of
 from ..records import Kind, Severity
 from . import gauges
 from .conditions import MINUTE, longest, slug
@@ -20,14 +21,8 @@ from .kibana import duration
 
 ANALYSIS_IS_LATE = timedelta(hours=1)
 """`driftline run` analyses once a minute unless it is told otherwise."""
-_KINDS = {
-    "service": Kind.SERVICE,
-    "quality": Kind.QUALITY,
-    "drift": Kind.DRIFT,
-    "joint": Kind.DRIFT,
-    "fairness": Kind.FAIRNESS,
-}
-_AT_INGEST = ("throughput", "label_coverage")
+
+_OF_FEATURES = (Subject.NUMERIC, Subject.CATEGORICAL, Subject.DISTRIBUTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +116,7 @@ def of_model(model: Model, namespace: str) -> list[AlertRule]:
             None,
             labels,
             "{{ $labels.model }}: an incident is open ({{ $labels.kind }})",
-            "Alerts of this model began together; `driftline alerts` shows their evidence and what they cost.",
+            "Alerts of this model began together; `driftline alerts list` says what they cost.",
             "{{ $labels.kind }}",
         ),
         *(_firing(model, kind, names, labels) for kind, names in measures_by_kind(model.measures).items()),
@@ -149,7 +144,9 @@ def measures_by_kind(measures: tuple[Measure, ...]) -> dict[Kind, list[str]]:
     """The names of measures by the kind of trouble that they tell of."""
     found: dict[Kind, list[str]] = {}
     for measure in measures:
-        kind = Kind.INGEST if measure.name in _AT_INGEST else _KINDS.get(measure.family, Kind.PERFORMANCE)
+        # What is of features may be of answers, too, which only a metric itself tells apart.
+        of_whom = {"feature": {"name": "any"}} if measure.subject in _OF_FEATURES else {}
+        kind = kind_of({"metric": {"name": measure.name}, **of_whom})
         found.setdefault(kind, []).append(measure.name)
     return found
 
