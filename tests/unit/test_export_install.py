@@ -143,11 +143,29 @@ def test_the_address_is_given_or_in_the_environment(monkeypatch):
     assert Kibana.found() is None
 
 
-@pytest.mark.parametrize("url", ["kibana", "ftp://kibana", "http://"])
+@pytest.mark.parametrize("url", ["kibana", "ftp://kibana", "http://", "http://["])
 def test_an_address_that_is_none_is_refused(url):
     """It says what is allowed."""
     with pytest.raises(ConfigError, match="as the address of Kibana, allowed: http://host:port"):
         Kibana.found(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [("https://elastic:secret@kibana", "k"), ("https://kibana", "secret\nx"), ("https://kibana", "secret\u00e9")],
+)
+def test_secrets_are_not_shown_when_they_are_refused(monkeypatch, url, key):
+    """Neither in the address nor in the key."""
+    monkeypatch.setenv("KIBANA_API_KEY", key)
+    with pytest.raises(ConfigError) as caught:
+        Kibana.found(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_name_as_long_as_may_be_has_an_id():
+    """A namespace of a hundred signs, and a model of a thousand."""
+    text = f"namespace: {'n' * 100}\nmodels: [{{name: {'m' * 1_000}, task: regression, window: 1h}}]"
+    assert len(files.export(monitors.parse(text)).rules) == RULES
 
 
 def test_watches_are_created_updated_and_left_alone(server):

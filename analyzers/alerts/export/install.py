@@ -49,16 +49,22 @@ class Kibana:
         """The Kibana at an address, else at `KIBANA_URL`, with the key in `KIBANA_API_KEY`; None without an address.
 
         Raises:
-            ConfigError: It is no address.
+            ConfigError: It is no address, or the key is none.
         """
-        address = url or os.environ.get("KIBANA_URL")
+        address, key = url or os.environ.get("KIBANA_URL"), os.environ.get("KIBANA_API_KEY", "").strip()
         if not address:
             return None
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(address):
             msg = f"got {address!r} as the address of Kibana, allowed: http://host:port or https://host:port"
             raise ConfigError(msg)
-        return cls(address.rstrip("/"), space, os.environ.get("KIBANA_API_KEY"))
+        # Neither is shown, since that is what logs keep.
+        if "@" in address:
+            msg = "the address of Kibana holds a user or a password, allowed: none; the key is in $KIBANA_API_KEY"
+            raise ConfigError(msg)
+        if not (key.isascii() and key.isprintable()):
+            msg = "KIBANA_API_KEY is no key: it holds signs that a header may not"
+            raise ConfigError(msg)
+        return cls(address.rstrip("/"), space, key or None)
 
     def put(self, kind: str, identity: str, body: Mapping[str, Any]) -> Action:
         """Create a rule or a connector, or update it where it differs.
@@ -145,6 +151,14 @@ def _put_watch(client: Elasticsearch, identity: str, body: Mapping[str, Any]) ->
         return Action.UNCHANGED
     client.watcher.put_watch(id=identity, **{**body, "metadata": {**body["metadata"], "digest": digest}})
     return Action.CREATED if stored is None else Action.UPDATED
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -14,8 +14,8 @@ from typing import Any
 
 from ...settings import Node
 
-ID = re.compile(r"[A-Za-z0-9_.-]{1,200}")
-ALLOWED_ID = "letters, digits, `_`, `.` and `-`, at most 200"
+ID = re.compile(r"[A-Za-z0-9_.-]{1,300}")
+ALLOWED_ID = "letters, digits, `_`, `.` and `-`, at most 300"
 _LENGTH = re.compile(r"[1-9][0-9]*[smhd]")
 _GROUPS = {".es-query": "query matched", ".index-threshold": "threshold met"}
 _RECOVERED = "recovered"
