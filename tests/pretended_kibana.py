@@ -104,8 +104,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self._shown(kind, identity, body)
 
     def _shown(self, kind: str, identity: str, body: dict[str, Any]) -> dict[str, Any]:
-        """As it is given back: with defaults and ids, and without secrets."""
-        shown = {key: value for key, value in body.items() if key != "secrets"} | {"id": identity}
+        """As it is given back: with defaults and ids, without secrets and artifacts."""
+        hidden = ("secrets", "artifacts")
+        shown = {key: value for key, value in body.items() if key not in hidden} | {"id": identity}
         if kind == "actions/connector":
             return shown | {"is_preconfigured": False, "is_deprecated": False, "is_missing_secrets": False}
         actions = [

@@ -16,7 +16,8 @@ from driftline.analyzers.settings import ConfigError
 from driftline.analyzers.setup import Action, SetupError
 from driftline.ingest.client import connect
 
-MADE = files.export(monitors.load(Path(__file__).parents[2] / "demo" / "monitors.yml"))
+DEMO = monitors.load(Path(__file__).parents[2] / "demo" / "monitors.yml")
+MADE = files.export(DEMO)
 RULES, ALL = len(MADE.rules), len(MADE.rules) + len(MADE.connectors)
 ONE = "driftline-demo-arrival-delay-critical"
 
@@ -58,6 +59,16 @@ def test_what_differs_is_updated_and_nothing_else(server, values):
     actions = install_rules(kibana, MADE)
     assert [name for name, action in actions.items() if action is Action.UPDATED] == [f"rules/{ONE}"]
     assert server.writes() == ["PUT"]
+    assert set(install_rules(kibana, MADE).values()) == {Action.UNCHANGED}
+
+
+def test_another_guide_is_an_update_though_kibana_does_not_show_it(server):
+    """The address of the runbooks has moved."""
+    kibana = Kibana(server.url)
+    moved = files.export(DEMO, "https://wiki.example.org")
+    install_rules(kibana, moved)
+    actions = install_rules(kibana, MADE)
+    assert {action for name, action in actions.items() if name.startswith("rules/")} == {Action.UPDATED}
     assert set(install_rules(kibana, MADE).values()) == {Action.UNCHANGED}
 
 
@@ -152,7 +163,12 @@ def test_an_address_that_is_none_is_refused(url):
 
 @pytest.mark.parametrize(
     ("url", "key"),
-    [("https://elastic:secret@kibana", "k"), ("https://kibana", "secret\nx"), ("https://kibana", "secret\u00e9")],
+    [
+        ("https://elastic:secret@kibana", "k"),
+        ("elastic:secret@kibana", "k"),
+        ("https://kibana", "secret\nx"),
+        ("https://kibana", "secret\u00e9"),
+    ],
 )
 def test_secrets_are_not_shown_when_they_are_refused(monkeypatch, url, key):
     """Neither in the address nor in the key."""

@@ -27,6 +27,8 @@ _ANSWERS = {"GET": 404, "POST": 409, "PUT": 404}
 """The refusal that is an answer: there is none, or there is one already."""
 _MADE_ONCE = {"rules": ("rule_type_id", "consumer"), "connectors": ("connector_type_id",)}
 """What an update may not name."""
+_NOT_SHOWN = ("secrets", "artifacts")
+"""What Kibana never gives back: no secrets are ours, and of artifacts the tags hold a digest."""
 _PATHS = {"rules": "alerting/rule", "connectors": "actions/connector"}
 
 
@@ -54,12 +56,12 @@ class Kibana:
         address, key = url or os.environ.get("KIBANA_URL"), os.environ.get("KIBANA_API_KEY", "").strip()
         if not address:
             return None
-        if not _is_address(address):
-            msg = f"got {address!r} as the address of Kibana, allowed: http://host:port or https://host:port"
-            raise ConfigError(msg)
-        # Neither is shown, since that is what logs keep.
+        # Secrets are not shown, since that is what logs keep.
         if "@" in address:
             msg = "the address of Kibana holds a user or a password, allowed: none; the key is in $KIBANA_API_KEY"
+            raise ConfigError(msg)
+        if not _is_address(address):
+            msg = f"got {address!r} as the address of Kibana, allowed: http://host:port or https://host:port"
             raise ConfigError(msg)
         if not (key.isascii() and key.isprintable()):
             msg = "KIBANA_API_KEY is no key: it holds signs that a header may not"
@@ -74,8 +76,7 @@ class Kibana:
         """
         path = f"{_PATHS[kind]}/{quote(identity, safe='')}"
         stored = self._request("GET", path)
-        # Secrets are never given back, and none are ours.
-        shown = {key: value for key, value in body.items() if key != "secrets"}
+        shown = {key: value for key, value in body.items() if key not in _NOT_SHOWN}
         if stored is not None and holds(stored, shown):
             return Action.UNCHANGED
         # Somebody may have made it meanwhile; then it is there, and is updated.

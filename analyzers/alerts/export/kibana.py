@@ -7,6 +7,7 @@ Source: https://www.elastic.co/docs/api/doc/kibana/group/endpoint-alerting.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import Any
 
@@ -33,7 +34,9 @@ def rule(condition: Condition, streams: Streams, runbooks: str) -> Body:
     # What counts predictions themselves shows none of them, and needs no query of its own.
     is_threshold = condition.index == streams.predictions
     group = "threshold met" if is_threshold else "query matched"
-    tags = ["driftline", f"severity:{condition.severity}"]
+    text = guide(condition, runbooks)
+    # Kibana does not give guides back: the digest shows whether the one that is there is this one.
+    tags = ["driftline", f"severity:{condition.severity}", f"guide:{hashlib.sha256(text.encode()).hexdigest()[:8]}"]
     return {
         "name": condition.title,
         "rule_type_id": ".index-threshold" if is_threshold else ".es-query",
@@ -44,7 +47,7 @@ def rule(condition: Condition, streams: Streams, runbooks: str) -> Body:
         "actions": _actions(condition, streams, group),
         "alert_delay": {"active": condition.checks},
         "flapping": {"look_back_window": 20, "status_change_threshold": 4},
-        "artifacts": {"investigation_guide": {"blob": guide(condition, runbooks)}},
+        "artifacts": {"investigation_guide": {"blob": text}},
     }
 
 
