@@ -128,7 +128,12 @@ def rendered(template: str, context: Mapping[str, Any]) -> str:
         return rendered(found[2], inner) if inner else ""
 
     text = re.sub(r"\{\{#([\w.]+)\}\}(.*?)\{\{/\1\}\}", section, template)
-    return re.sub(r"\{\{([\w.]+)\}\}", lambda found: str(_at(context, found[1]) or ""), text)
+
+    def variable(found: re.Match[str]) -> str:
+        value = _at(context, found[1])
+        return "" if value is None else str(value)
+
+    return re.sub(r"\{\{([\w.]+)\}\}", variable, text)
 
 
 def _at(document: Any, path: str) -> Any:

@@ -89,7 +89,7 @@ def test_each_speaks_while_something_is_wrong_and_only_then(ship, client, cluste
     assert spoke == {
         # Opened at the end of the first bad hour, over with the second calm one.
         "incident-page": [*FAULT, FAULT[-1] + 1, *STOP[1:], STOP[-1] + 1],
-        # A verdict is looked at for a window and a quarter.
+        # A verdict is looked at for a window and a little more.
         "critical": [*FAULT, FAULT[-1] + 1, *STOP[1:], STOP[-1] + 1],
         "warning": [FAULT[-1] + 1, FAULT[-1] + 2, STOP[-1] + 1, STOP[-1] + 2],
         "slow": [*FAULT],

@@ -89,9 +89,9 @@ def test_the_order_in_the_file_and_the_hour_change_nothing():
     [
         ("5m", "15m", "35m"),
         ("1h", "75m", "90m"),
-        ("1d", "30h", "36h"),
-        ("week", "210h", "252h"),
-        ("month", "930h", "1116h"),
+        ("1d", "26h", "36h"),
+        ("week", "170h", "252h"),
+        ("month", "746h", "1116h"),
     ],
 )
 def test_periods_reach_over_a_window(window, series, silent):

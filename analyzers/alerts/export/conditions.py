@@ -160,7 +160,8 @@ def _series(monitors: Monitors, model: Model, *, critical: bool) -> Condition:
         index=monitors.streams.metrics,
         time="metric.judged",
         kuery=_of(model, f"window.size: {quoted(model.window.text)}", 'metric.alarm: "firing"', found),
-        within=window + max(window / 4, 10 * MINUTE),
+        # From one verdict to the next, and as much as they may be apart from that: not more, or the last one lingers.
+        within=window + min(max(window / 4, 10 * MINUTE), 120 * MINUTE),
         group="metric.name",
         # Each measure has its place, so that none is crowded out and taken for recovered.
         groups=max(1, len(model.measures)),
