@@ -8,14 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from demo import data, story
 from elasticsearch import helpers
+from watching import of_rule, of_watch
 
+from driftline.analyzers import monitors
+from driftline.analyzers.alerts.export import files
 from driftline.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +90,7 @@ def test_a_killed_demo_run_again_holds_every_event_once(demo, stored, client, st
     assert client.count(index=streams.metrics)["count"] == metrics
     assert again.split("How good")[1] == told.split("How good")[1]
     _commands_run(streams.namespace)
+    _rules_ask(client, streams.namespace)
 
 
 def _visible(client, stream):
@@ -102,3 +106,12 @@ def _commands_run(namespace):
         program, *arguments = shlex.split(command)
         result = CliRunner().invoke(main, arguments)
         assert (program, result.exit_code) == ("driftline", 0), f"{command}: {result.output}"
+
+
+def _rules_ask(client, namespace):
+    """The exported rules and watches find that it is past the last flight, and nothing else."""
+    made = files.export(monitors.load(ROOT / "demo" / "monitors.yml", namespace))
+    for now, expected in ((UNTIL - timedelta(hours=1), "silent"), (datetime.now(UTC), "stopped")):
+        speaking = {identity for identity, rule in made.rules.items() if of_rule(client, rule, now).groups}
+        watching = {name for name, watch in made.watches.items() if of_watch(client, name, watch, now)[0].groups}
+        assert speaking == watching == {f"driftline-{namespace}-arrival-delay-{expected}"}
