@@ -27,7 +27,8 @@ def model(task="binary", **more):
     """A model with all measures that its task allows."""
     positive = {"positive_class": "yes"} if task == "binary" else {}
     fair = task == "binary"
-    names = [m.name for m in MEASURES if task in m.tasks and (fair or m.subject is not Subject.ATTRIBUTE)]
+    left_out = {Subject.OBJECTIVE} if fair else {Subject.OBJECTIVE, Subject.ATTRIBUTE}
+    names = [m.name for m in MEASURES if task in m.tasks and m.subject not in left_out]
     content = {"name": "m", "task": task, "window": "1h", "measures": dict.fromkeys(names), **positive, **more}
     content |= {"fairness": {"attributes": ["sex"]}} if fair else {}
     return monitors.parse(str({"models": [content]}).replace("None", "null")).models[0]
