@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -30,8 +31,8 @@ def demo(elasticsearch_url, namespace):
     """Start the demo in this test's namespace; no process outlives the test."""
     started = []
 
-    def start():
-        command = [sys.executable, "-m", "demo", "--until", f"{UNTIL:%Y-%m-%d}", "--namespace", namespace]
+    def start(until=UNTIL):
+        command = [sys.executable, "-m", "demo", "--until", f"{until:%Y-%m-%d}", "--namespace", namespace]
         environment = os.environ | {"ELASTICSEARCH_URL": elasticsearch_url}
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -91,6 +92,42 @@ def test_a_killed_demo_run_again_holds_every_event_once(demo, stored, client, st
     assert again.split("How good")[1] == told.split("How good")[1]
     _commands_run(streams.namespace)
     _rules_ask(client, streams.namespace)
+
+
+def test_the_winter_is_silent_and_the_spring_is_incidents_with_evidence(demo, streams):
+    """Temperatures rise and recall collapses: each is an incident that names predictions which can be looked up."""
+    finish(demo(datetime(2013, 5, 2, tzinfo=UTC)))
+    incidents = _alerts("list", "--all", "--json", namespace=streams.namespace)
+    assert incidents
+    assert all(found["incident"]["fired"] >= "2013-03-02" for found in incidents)
+    whole = [
+        _alerts("show", found["event"]["id"], "--json", namespace=streams.namespace)[0]
+        for found in incidents
+        if found["incident"]["kind"] != "ingest"
+    ]
+    _told(whole, "wasserstein", "temp", streams.namespace)
+    _told(whole, "recall", None, streams.namespace)
+
+
+def _alerts(*arguments, namespace):
+    result = CliRunner().invoke(main, ["alerts", *arguments, "--namespace", namespace])
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def _told(whole, measure, feature, namespace):
+    """An incident with an alert of this series has evidence, and its predictions are found."""
+    series = [(found, alert["peak"]) for found in whole for alert in found["alerts"]]
+    evidence = next(
+        found["incident"]["incident"]["evidence"]
+        for found, peak in series
+        if peak["metric"]["name"] == measure and peak.get("feature", {}).get("name") == feature
+    )
+    assert {"metrics", "affected", "checked", "exemplars", "ordinary", "links", "commands"} <= evidence.keys()
+    for row in (evidence["exemplars"][0], evidence["ordinary"][0]):
+        query = f'event.id: "{row["id"]}"'
+        result = CliRunner().invoke(main, ["predictions", query, "--json", "--namespace", namespace])
+        assert json.loads(result.stdout)["_source"]["event"]["id"] == row["id"]
 
 
 def _visible(client, stream):
