@@ -13,6 +13,7 @@ import yaml
 
 from driftline.ingest.streams import Streams
 
+from .alerts.delivery.settings import Notify
 from .alerts.impact import Costs
 from .alerts.notices import Repeat
 from .alerts.places import Places
@@ -129,6 +130,7 @@ class Monitors:
 
     streams: Streams
     models: tuple[Model, ...]
+    notify: Notify
 
     def select(self, name: str | None) -> Monitors:
         """Only the model of this name; all of them for None.
@@ -175,7 +177,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
         msg = f"{file}:{where} not valid YAML: {getattr(error, 'problem', None) or error}"
         raise ConfigError(msg) from error
     root = Node(file, "", content)
-    root.keys({"version", "namespace", "models", "kibana", "alerts"}, required={"models"})
+    root.keys({"version", "namespace", "models", "kibana", "alerts", "notify"}, required={"models"})
     if (version := root.get("version")) is not None and version.value != 1:
         version.refuse("1")
     chosen = namespace or (node.text() if (node := root.get("namespace")) else "default")
@@ -192,7 +194,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
     for position, name in enumerate(names):
         if name in names[:position]:
             root["models"].refuse(f"each model once, {name!r} stands there twice")
-    return Monitors(streams, models)
+    return Monitors(streams, models, Notify.parse(root.get("notify")))
 
 
 _KEYS = {

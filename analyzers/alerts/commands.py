@@ -18,6 +18,7 @@ from ..reading.commands import namespace_option
 from ..reading.output import print_json, print_table
 from ..windows import parse_length
 from . import output, people
+from .delivery.commands import test
 from .export.commands import export
 from .records import Kind
 from .silences import Matcher, Silence, of_silence
@@ -54,6 +55,7 @@ def _print(columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) 
 
 
 alerts.add_command(export)
+alerts.add_command(test)
 
 
 @alerts.command("list")
