@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 TOO_OLD = timedelta(days=1)
 """What was decided so long ago, before there was a channel, is told to nobody."""
-TOGETHER = ("opened", "escalated", "resolved")
-"""What is told of an incident in a digest."""
 
 
 def planned(notice: Notice, notify: Notify, now: datetime, taken: Mapping[str, int]) -> list[Delivery]:
