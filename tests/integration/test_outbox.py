@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import orjson
 import pytest
 from receiving import receiving
 
-from driftline.analyzers import monitors
+from driftline.analyzers import monitors, scheduler
 from driftline.analyzers.alerts.delivery.send import send_notices
 from driftline.analyzers.alerts.documents import of_notice
 from driftline.analyzers.alerts.records import Notice, Severity, Telling
@@ -193,6 +195,14 @@ def test_killed_at_any_step_each_notice_is_told_once(desk, tmp_path, elasticsear
         assert step < 50
     assert step > 10, "there are more steps than that"
     assert max(posts) == 3, "killed between sending and noting it, one is sent again, under the same key"
+
+
+def test_each_turn_of_the_schedule_sends(desk, cluster):
+    """What was decided, also where there is nothing to analyse."""
+    desk.decide(replace(notice(), decided=datetime.now(UTC)))
+    configuration = monitors.parse(MODEL + WEBHOOK % "", namespace=cluster.streams.namespace)
+    scheduler.turn(cluster, configuration, timedelta(days=1), threading.Event())
+    assert desk.receiver.keys == ["notice-0"]
 
 
 def test_secrets_are_in_no_document_and_in_no_line(desk, caplog, cluster):
