@@ -22,7 +22,7 @@ from .objectives.keeper import Objectives
 from .profiles.history import Counted, History, Kept, Segmented
 from .profiles.profile import Profile
 from .stale import EMPTY, Stale, rollup_contents, stale_windows, with_gaps
-from .verdicts import LARGER, Judged, chunks, verdicts
+from .verdicts import Judged, chunks, rules, verdicts
 from .windows import Window, WindowSize, iso
 from .yardstick import Yardstick
 
@@ -240,7 +240,7 @@ class _Analysis:
                 Horizon(size, rule, self.model.lateness, self.now, max(last.values(), default=None), last.get),
                 self.first.get(size),
             )
-            for size, rule in ((self.model.window, self.model.alarm), *((size, LARGER) for size in self.model.rollups))
+            for size, rule in rules(self.model).items()
         ]
         found = evaluate.evaluate(
             self.cluster,

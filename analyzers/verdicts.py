@@ -87,6 +87,11 @@ class Judged:
     weighed: bool
 
 
+def rules(model: Model) -> dict[WindowSize, Rule]:
+    """When a series fires and clears, by size of windows."""
+    return {model.window: model.alarm, **dict.fromkeys(model.rollups, LARGER)}
+
+
 def chunks(windows: Iterable[T]) -> Iterator[list[T]]:
     """Windows, as many at a time as are measured together."""
     iterator = iter(windows)

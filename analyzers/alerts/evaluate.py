@@ -128,11 +128,7 @@ class _Evaluation:
     # Incidents
 
     def _incidents(self, fired: Sequence[Alert], known: Mapping[str, Incident]) -> Iterator[Incident]:
-        members: dict[str, list[Alert]] = {}
-        for alert in fired:
-            if alert.incident is not None:
-                members.setdefault(alert.incident, []).append(alert)
-        for identity, alerts in members.items():
+        for identity, alerts in incidents.members(fired).items():
             found, before = incidents.incident(identity, alerts), known.get(identity)
             if (
                 before is not None
@@ -159,14 +155,14 @@ class _Evaluation:
     def _sayings(self, found: Sequence[Incident], fired: Sequence[Alert], silences: Sequence[Silence]) -> list[Saying]:
         identities = [incident.id for incident in found]
         said, acknowledged = self.store.notices(identities), self.store.acknowledged(identities)
+        members = incidents.members(fired)
         sayings: list[Saying] = []
         for incident in found:
-            members = [alert for alert in fired if alert.incident == incident.id]
             sayings += notices.decide(
                 incident,
                 documents.of_incident(incident),
                 Told.of(said.get(incident.id, ())),
-                silencing(silences, incident, members, self.now),
+                silencing(silences, incident, members[incident.id], self.now),
                 self.model.repeat,
                 self.now,
                 acknowledged=incident.id in acknowledged,

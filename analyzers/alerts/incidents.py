@@ -62,6 +62,15 @@ def grouped(alerts: Iterable[Alert], together: timedelta, known: Mapping[str, da
     return found
 
 
+def members(alerts: Iterable[Alert]) -> dict[str, list[Alert]]:
+    """Alerts by the incident that they belong to; those that belong to none are left out."""
+    found: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        if alert.incident is not None:
+            found.setdefault(alert.incident, []).append(alert)
+    return found
+
+
 def _by_onset(alert: Alert) -> tuple[datetime, bool, datetime, int, str]:
     assert alert.fired is not None
     # Those whose incident is known come first, so that it is there for the others to join.

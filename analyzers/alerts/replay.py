@@ -104,11 +104,8 @@ def _seen(windows: Sequence[Document], rule: Rule) -> list[Seen]:
 def _incidents(
     model: Model, alerts: Sequence[Alert], costs: Mapping[tuple[str, Window], Sequence[Document]], end: datetime
 ) -> list[Incident]:
-    members: dict[str, list[Alert]] = {}
-    for alert in alerts:
-        members.setdefault(str(alert.incident), []).append(alert)
     found = []
-    for identity, parts in members.items():
+    for identity, parts in incidents.members(alerts).items():
         whole = incidents.incident(identity, parts)
         version = incidents.parent(parts).series.version
         inside = [

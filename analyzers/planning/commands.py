@@ -27,9 +27,10 @@ from ..commands import (
     progress_bars,
 )
 from ..reading.output import minute, print_json, print_table
+from ..verdicts import rules
 from ..windows import Window, iso
 from .inject import Injection
-from .rejudge import documents, rules
+from .rejudge import documents
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -115,7 +116,7 @@ def _judged(progress: Progress, phase: str, done: int) -> None:
 
 def _replayed(settings: Model, told: Iterator[Mapping[str, Any]]) -> Replay:
     try:
-        return replay(settings, told, rules(settings))
+        return replay(settings, told, {size.text: rule for size, rule in rules(settings).items()})
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 

@@ -11,7 +11,7 @@ from ..causes import window as of_window
 from ..grades import Book
 from ..objectives.keeper import shares, summed
 from ..profiles.history import History
-from ..verdicts import LARGER, chunks, verdicts
+from ..verdicts import chunks, verdicts
 from ..windows import iso
 from ..yardstick import Yardstick
 
@@ -21,18 +21,12 @@ if TYPE_CHECKING:
 
     from ..alerts.records import Document
     from ..cluster import Cluster
-    from ..firing import Rule
     from ..monitors import Model
     from ..profiles.history import Counted
     from ..references import Reference
     from ..verdicts import Judged
     from ..windows import Window, WindowSize
     from .inject import Injection
-
-
-def rules(model: Model) -> dict[str, Rule]:
-    """When a series fires and clears, by size of windows."""
-    return {model.window.text: model.alarm, **{size.text: LARGER for size in model.rollups}}
 
 
 def documents(
@@ -72,7 +66,7 @@ def documents(
                 for window, found in zip(
                     seen, verdicts(model, reference, by, seen, book, yardstick.maturity), strict=True
                 ):
-                    scope = _scope(model, window, size, reference, found, now)
+                    scope = scope_of(model, window, size, reference, found, now)
                     yield from (metrics.document(scope, verdict) for verdict in found.verdicts)
                     if size == model.window:
                         told = shares(model, window, found.verdicts, found.ripeness)
@@ -98,9 +92,10 @@ def _injected(window: Counted, reference: Reference, injections: Iterable[Inject
     return window
 
 
-def _scope(
+def scope_of(
     model: Model, window: Counted, size: WindowSize, reference: Reference, judged: Judged, now: datetime
 ) -> metrics.Scope:
+    """What the metrics of a window are about, as far as its counts tell."""
     binning = reference.counting.binning
     wanted = of_window.features(judged.verdicts, binning)
     before = reference.of(window.window)[0].get(None)

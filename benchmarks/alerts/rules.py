@@ -12,10 +12,10 @@ from benchmarks.alerts.world import HOUR, REFERENCE, START
 from driftline.analyzers import metrics
 from driftline.analyzers.alerts.records import Document, Kind
 from driftline.analyzers.alerts.replay import Replay, replay
-from driftline.analyzers.causes import window as of_window
 from driftline.analyzers.grades import Book
 from driftline.analyzers.maturity import Labels, Maturity
 from driftline.analyzers.monitors import Model, parse
+from driftline.analyzers.planning.rejudge import scope_of
 from driftline.analyzers.profiles.binning import Binning
 from driftline.analyzers.profiles.history import Counted
 from driftline.analyzers.profiles.request import Counting
@@ -75,30 +75,7 @@ class Judge:
             ):
                 if window.window.end <= START + REFERENCE * HOUR:
                     continue
-                wanted = of_window.features(found.verdicts, self.reference.counting.binning)
-                causes = of_window.causes(
-                    wanted,
-                    window.profiles[None],
-                    self.reference.profiles[None],
-                    self.reference.counting.binning,
-                    {},
-                )
-                scope = metrics.Scope(
-                    model=MODEL.name,
-                    version=window.version,
-                    size="1h",
-                    window=window.window,
-                    reference=self.reference.period,
-                    reference_kind="fixed",
-                    label_coverage={},
-                    as_of=iso(LATER),
-                    grades=found.grades,
-                    maturity=found.maturity,
-                    ripeness=found.ripeness,
-                    weighed=False,
-                    judged=iso(LATER),
-                    causes=causes,
-                )
+                scope = scope_of(MODEL, window, MODEL.window, self.reference, found, LATER)
                 yield from (metrics.document(scope, verdict) for verdict in found.verdicts)
 
 
