@@ -18,7 +18,7 @@ import numpy as np
 from scipy import special, stats
 
 from ..arrays import FloatArray
-from . import sampling
+from . import quadratic, sampling
 from .measure import Distribution, Estimates, Measure, Scatter, Subject
 
 Shares = tuple[FloatArray, FloatArray]
@@ -128,7 +128,7 @@ def _unknown(current: Distribution, reference: Distribution | None) -> Estimates
 
 def _quadratic(
     function: Callable[[FloatArray, FloatArray], FloatArray],
-    kind: sampling.Quadratic,
+    kind: quadratic.Quadratic,
     current: Distribution,
     reference: Distribution | None,
     *,
@@ -140,11 +140,9 @@ def _quadratic(
         return _unknown(current, reference)
     now, before = sides
     raw = _defined(function(now, before), now, before)
-    freedom = chi_squared(now, before)[1]
-    unit = kind.unit(now.sum(-1), before.sum(-1))
-    expected, deviation = freedom * unit, np.sqrt(2 * freedom) * unit
+    expected, variance = kind.null(now, before)
     value = np.maximum(0.0, raw - expected) if corrected else raw
-    lower, upper = kind.interval(now, before, raw, freedom)
+    lower, upper = kind.interval(now, before, raw, (expected, variance))
     lower, upper = np.minimum(lower, value), np.maximum(upper, value)
     if root:
         value, lower, upper = np.sqrt(value), np.sqrt(lower), np.sqrt(upper)
@@ -157,7 +155,7 @@ def _quadratic(
         reference_size=before.sum(-1),
         statistic=raw,
         expected=expected,
-        deviation=deviation,
+        deviation=np.sqrt(variance),
     )
 
 
@@ -315,7 +313,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="psi",
         title="Population stability index",
-        compute=partial(_quadratic, psi, sampling.PSI, corrected=True),
+        compute=partial(_quadratic, psi, quadratic.PSI, corrected=True),
         scatter=Scatter.QUADRATIC,
         warning=0.1,
         critical=0.25,
@@ -324,7 +322,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="jensen_shannon",
         title="Jensen-Shannon distance",
-        compute=partial(_quadratic, jensen_shannon, sampling.JENSEN_SHANNON, root=True, corrected=True),
+        compute=partial(_quadratic, jensen_shannon, quadratic.JENSEN_SHANNON, root=True, corrected=True),
         scatter=Scatter.QUADRATIC,
         warning=0.13,
         critical=0.21,
@@ -333,7 +331,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="hellinger",
         title="Hellinger distance",
-        compute=partial(_quadratic, hellinger, sampling.HELLINGER, root=True),
+        compute=partial(_quadratic, hellinger, quadratic.HELLINGER, root=True),
         scatter=Scatter.QUADRATIC,
         warning=0.11,
         critical=0.17,
@@ -363,7 +361,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="chi_squared",
         title="Chi-squared statistic",
-        compute=partial(_quadratic, _statistic, sampling.CHI_SQUARED),
+        compute=partial(_quadratic, _statistic, quadratic.CHI_SQUARED),
         scatter=Scatter.QUADRATIC,
         default=False,
         source="https://docs.scipy.org/doc/scipy/reference/generated/scipy.stats.chi2_contingency.html",
@@ -371,7 +369,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="cramers_v",
         title="Cramer's V",
-        compute=partial(_quadratic, cramers_v, sampling.CRAMERS_V, root=True),
+        compute=partial(_quadratic, cramers_v, quadratic.CRAMERS_V, root=True),
         scatter=Scatter.QUADRATIC,
         warning=0.1,
         critical=0.2,

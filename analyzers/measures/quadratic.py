@@ -1,0 +1,230 @@
+"""Distances that are sums over bins and grow with the square of a change: value, null mean and deviation, interval.
+
+With X of n values in a bin, such a distance is a sum of terms f(X / n), and what sampling does to it follows from three
+numbers a bin: how much the mean of a term exceeds the term of the true share, and how the term moves with X and with
+the square of X. Two bins of a multinomial correlate by r = -sqrt(p q / ((1 - p) (1 - q))), and their k-th orthogonal
+polynomials by r^k (Eagleson 1964, https://doi.org/10.1214/aoms/1177703591), so that the sums over bins give mean and
+variance of the distance without any matrix. In a bin of many values the three numbers are those of Taylor's series, and
+with no change they make the distance a constant times chi-squared; in a bin of few they are summed up exactly.
+
+The interval inverts the test: its ends are the two distances at which the value counted would be the 97.5 % and the
+2.5 % quantile. The distribution is taken as the gamma distribution of that mean and variance, which for chi-squared,
+central or not, is Patnaik's approximation (1949, https://doi.org/10.1093/biomet/36.1-2.202), with quantiles by cube
+roots (Wilson & Hilferty 1931, https://doi.org/10.1073/pnas.17.12.684). Where the value counted lies below what no
+change would give, both ends are 0 (Steiger & Fouladi 1997, What if there were no significance tests?, chapter 9).
+
+Counts have shape (windows, bins), results (windows,); they are NaN or infinite where a side is empty, and it is for the
+caller to quieten NumPy about that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from ..arrays import FloatArray
+from .intervals import Z
+
+FEW, SUMMED = 12.0, 41
+"""Below so many expected values a bin is summed up exactly, over so many counts; what is beyond them is 1e-9."""
+HALVINGS = 30
+"""Steps of the search for an end of an interval: to a billionth of the range."""
+
+Of4 = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], FloatArray]
+
+
+class Moves(NamedTuple):
+    """How a term moves with the count of its bin: shape (windows, bins) each.
+
+    Attributes:
+        added: Mean of the term less the term of the true share.
+        linear: Covariance with the standardised count.
+        square: Covariance with the second orthogonal polynomial of the count.
+        rest: Variance that neither explains.
+    """
+
+    added: FloatArray
+    linear: FloatArray
+    square: FloatArray
+    rest: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Quadratic:
+    """A distance that is a sum of terms over the bins; each function takes both sides' shares and sizes.
+
+    Attributes:
+        terms: One term a bin.
+        slopes: Derivatives of a term by the current share and by the reference's.
+        bends: Second derivatives.
+    """
+
+    terms: Of4
+    slopes: tuple[Of4, Of4]
+    bends: tuple[Of4, Of4]
+
+    def of(self, current: FloatArray, reference: FloatArray) -> FloatArray:
+        """The distance of two arrays of counts, as counted."""
+        n, m = current.sum(-1, keepdims=True), reference.sum(-1, keepdims=True)
+        return np.asarray(self.terms(current / n, reference / m, n, m).sum(-1), np.float64)
+
+    def null(self, current: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of the distance as counted when nothing has changed."""
+        n, m = current.sum(-1, keepdims=True), reference.sum(-1, keepdims=True)
+        pooled = (current + reference) / (n + m)
+        return self._moments(pooled, pooled, n, m)
+
+    def interval(
+        self, current: FloatArray, reference: FloatArray, raw: FloatArray, null: tuple[FloatArray, FloatArray]
+    ) -> tuple[FloatArray, FloatArray]:
+        """The interval of the distance.
+
+        Args:
+            current: Counts, shape (windows, bins).
+            reference: The same of the reference.
+            raw: The distance as counted, shape (windows,).
+            null: Its mean and variance when nothing has changed.
+        """
+        n, m = current.sum(-1, keepdims=True), reference.sum(-1, keepdims=True)
+        seen = current + reference > 0
+        # Half a count where there is none, since no true share of a category that exists is 0.
+        q = np.where(seen, np.maximum(reference, 0.5), 0.0)
+        q = q / q.sum(-1, keepdims=True)
+        added, variance = null
+        # The shares as counted are further apart than the true ones: the part of the distance that sampling explains
+        # is taken out of them. One half where that is all of it, so that there is a direction left to look in.
+        kept = np.sqrt(raw / (raw + added))[..., None]
+        p = q + kept * (current / n - q)
+        apart = np.maximum(self.terms(p, q, n, m).sum(-1), 1e-300)
+        added_there, variance_there = self._moments(p, q, n, m)
+        more, wider = added_there - added, np.maximum(0.0, variance_there - variance) / apart
+
+        def quantile(distance: FloatArray, z: FloatArray) -> FloatArray:
+            mean = distance + added + more * np.minimum(1.0, distance / apart)
+            return _gamma_quantile(mean, variance + wider * distance, z)
+
+        z = np.array([Z, -Z])[:, None]
+        low = np.zeros((2, len(raw)))
+        high = low + 2 * raw + 20 * np.sqrt(variance) + 40 * wider
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            beyond = quantile(middle, z) > raw
+            low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
+        return low[0], high[1]
+
+    def _moments(self, p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """By how much the distance's mean exceeds that of the true shares, and its variance."""
+        added, linear, square, rest = self._moves(p, q, n, m)
+        of_q = _taylor(q, self.slopes[1](p, q, n, m), self.bends[1](p, q, n, m), m)
+        odds, odds_q = p / np.maximum(1 - p, 1e-12), q / np.maximum(1 - q, 1e-12)
+        joint = square * odds + of_q.square * odds_q
+        variance = (
+            _correlated(linear, odds)
+            + _correlated(of_q.linear, odds_q)
+            + ((square + of_q.square) ** 2 - joint**2 + rest).sum(-1)
+            + joint.sum(-1) ** 2
+        )
+        return (added + of_q.added).sum(-1), np.maximum(variance, 0.0)
+
+    def _moves(self, p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> Moves:
+        moves = _taylor(p, self.slopes[0](p, q, n, m), self.bends[0](p, q, n, m), n)
+        few = (n * p < FEW) & (p > 0)
+        if few.any():
+            sizes = (np.broadcast_to(size, p.shape)[few] for size in (n, m))
+            for everywhere, there in zip(moves, self._summed(p[few], q[few], *sizes), strict=True):
+                everywhere[few] = there
+        return moves
+
+    def _summed(self, p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> Moves:
+        """Of a list of bins, by the binomial distribution of their counts."""
+        p, q, n, m = (side[:, None] for side in (p, q, n, m))
+        k = np.arange(1.0, SUMMED)
+        ratios = np.maximum(n - k + 1, 0.0) / k * (p / (1 - p))
+        chance = np.exp(n * np.log1p(-p)) * np.cumprod(np.column_stack([np.ones_like(p), ratios]), axis=-1)
+        count = np.concatenate([[0.0], k])
+        term = self.terms(count / n, q, n, m) - self.terms(p, q, n, m)
+        deviation = np.sqrt(n * p * (1 - p))
+        x = (count - n * p) / deviation
+        second = (x**2 - 1 - (1 - 2 * p) / deviation * x) / np.sqrt(np.maximum(2 - 2 / n, 1.0))
+        weighed = chance * term
+        mean, linear, square = weighed.sum(-1), (weighed * x).sum(-1), (weighed * second).sum(-1)
+        variance = (weighed * term).sum(-1) - mean**2
+        return Moves(mean, linear, square, np.maximum(0.0, variance - linear**2 - square**2))
+
+
+def _taylor(p: FloatArray, slope: FloatArray, bend: FloatArray, n: FloatArray) -> Moves:
+    there = p > 0
+    spread = p * (1 - p) / n
+    added = np.where(there, bend * spread / 2, 0.0)
+    return Moves(added, np.where(there, slope * np.sqrt(spread), 0.0), np.sqrt(2) * added, np.zeros_like(added))
+
+
+def _correlated(linear: FloatArray, odds: FloatArray) -> FloatArray:
+    """Variance of a sum of bins that move so with their counts."""
+    return np.asarray((linear**2 * (1 + odds)).sum(-1) - (linear * np.sqrt(odds)).sum(-1) ** 2, np.float64)
+
+
+def _gamma_quantile(mean: FloatArray, variance: FloatArray, z: FloatArray) -> FloatArray:
+    """Quantile of the gamma distribution, at those of the normal distribution."""
+    relative = variance / np.maximum(mean, 1e-300) ** 2
+    return np.asarray(mean * np.maximum(0.0, 1 - relative / 9 + z * np.sqrt(relative) / 3) ** 3, np.float64)
+
+
+def _psi(p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> FloatArray:
+    # An empty bin counts as half a value, so that the logarithm exists.
+    p, q = np.maximum(p, 0.5 / n), np.maximum(q, 0.5 / m)
+    return (p - q) * np.log(p / q)
+
+
+def _jensen_shannon(p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray) -> FloatArray:
+    middle = (p + q) / 2
+    return np.asarray((special.rel_entr(p, middle) + special.rel_entr(q, middle)) / (2 * np.log(2)), np.float64)
+
+
+def _hellinger(p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray) -> FloatArray:
+    return (np.sqrt(p) - np.sqrt(q)) ** 2 / 2
+
+
+def _cramers_v(p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> FloatArray:
+    middle = n * p + m * q
+    return np.where(middle > 0, n * m / (n + m) * (p - q) ** 2 / middle, 0.0)
+
+
+def _cramers_v_slope_p(p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> FloatArray:
+    middle = (n * p + m * q) / (n + m)
+    return n * m / (n + m) ** 2 * (p - q) / middle * (1 + q / middle)
+
+
+def _cramers_v_bend_p(p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> FloatArray:
+    middle = (n * p + m * q) / (n + m)
+    return 2 * n * m / (n + m) ** 2 * q**2 / middle**3
+
+
+def _swapped(function: Of4) -> Of4:
+    """The derivative by the other side, of a distance that is symmetric in its sides."""
+    return lambda p, q, n, m: function(q, p, m, n)
+
+
+def _symmetric(terms: Of4, slope: Of4, bend: Of4) -> Quadratic:
+    return Quadratic(terms, (slope, _swapped(slope)), (bend, _swapped(bend)))
+
+
+def _times_size(function: Of4) -> Of4:
+    return lambda p, q, n, m: (n + m) * function(p, q, n, m)
+
+
+PSI = _symmetric(_psi, lambda p, q, *_: np.log(p / q) + 1 - q / p, lambda p, q, *_: (1 + q / p) / p)
+JENSEN_SHANNON = _symmetric(
+    _jensen_shannon,
+    lambda p, q, *_: np.log2(2 * p / (p + q)) / 2,
+    lambda p, q, *_: q / p / (2 * np.log(2) * (p + q)),
+)
+HELLINGER = _symmetric(
+    _hellinger, lambda p, q, *_: (1 - np.sqrt(q / p)) / 2, lambda p, q, *_: np.sqrt(q / p) / p / 4
+)
+CRAMERS_V = _symmetric(_cramers_v, _cramers_v_slope_p, _cramers_v_bend_p)
+CHI_SQUARED = _symmetric(*(_times_size(of) for of in (_cramers_v, _cramers_v_slope_p, _cramers_v_bend_p)))
