@@ -27,12 +27,12 @@ import numpy as np
 from scipy import special
 
 from ..arrays import FloatArray
-from .intervals import Z
+from .intervals import student
 
 FEW, SUMMED = 12.0, 41
 """Below so many expected values a bin is summed up exactly, over so many counts; what is beyond them is 1e-9."""
-HALVINGS = 30
-"""Steps of the search for an end of an interval: to a billionth of the range."""
+KNOTS, REACH, LEAST = 9, 4.0, 1e-9
+"""Points of the path."""
 
 Of4 = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], FloatArray]
 
@@ -90,31 +90,21 @@ class Quadratic:
             null: Its mean and variance when nothing has changed.
         """
         n, m = current.sum(-1, keepdims=True), reference.sum(-1, keepdims=True)
-        seen = current + reference > 0
         # Half a count where there is none, since no true share of a category that exists is 0.
-        q = np.where(seen, np.maximum(reference, 0.5), 0.0)
+        q = np.where(current + reference > 0, np.maximum(reference, 0.5), 0.0)
         q = q / q.sum(-1, keepdims=True)
         added, variance = null
-        # The shares as counted are further apart than the true ones: the part of the distance that sampling explains
-        # is taken out of them. One half where that is all of it, so that there is a direction left to look in.
-        kept = np.sqrt(raw / (raw + added))[..., None]
-        p = q + kept * (current / n - q)
-        apart = np.maximum(self.terms(p, q, n, m).sum(-1), 1e-300)
-        added_there, variance_there = self._moments(p, q, n, m)
-        more, wider = added_there - added, np.maximum(0.0, variance_there - variance) / apart
-
-        def quantile(distance: FloatArray, z: FloatArray) -> FloatArray:
-            mean = distance + added + more * np.minimum(1.0, distance / apart)
-            return _gamma_quantile(mean, variance + wider * distance, z)
-
-        z = np.array([Z, -Z])[:, None]
-        low = np.zeros((2, len(raw)))
-        high = low + 2 * raw + 20 * np.sqrt(variance) + 40 * wider
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            beyond = quantile(middle, z) > raw
-            low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
-        return low[0], high[1]
+        unit = variance / (2 * added)
+        farthest = 1 + REACH * np.sqrt(unit / np.maximum(raw, 1e-300))
+        steps = np.linspace(0.0, 1.0, KNOTS)[:, None, None] * farthest[:, None]
+        p = np.where(q > 0, np.maximum(q + steps * (current / n - q), LEAST), 0.0)
+        p = p / p.sum(-1, keepdims=True)
+        distance = np.maximum(0.0, self.terms(p, q, n, m).sum(-1))
+        added, variance = self._moments(p, q, n, m)
+        quantile = student(n[..., 0])
+        ends = (_gamma_quantile(distance + added, variance, sign * quantile) for sign in (1, -1))
+        lower, upper = (_at(raw, end, distance) for end in ends)
+        return lower, upper
 
     def _moments(self, p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:
         """By how much the distance's mean exceeds that of the true shares, and its variance."""
@@ -134,8 +124,8 @@ class Quadratic:
         moves = _taylor(p, self.slopes[0](p, q, n, m), self.bends[0](p, q, n, m), n)
         few = (n * p < FEW) & (p > 0)
         if few.any():
-            sizes = (np.broadcast_to(size, p.shape)[few] for size in (n, m))
-            for everywhere, there in zip(moves, self._summed(p[few], q[few], *sizes), strict=True):
+            bins = (np.broadcast_to(side, p.shape)[few] for side in (p, q, n, m))
+            for everywhere, there in zip(moves, self._summed(*bins), strict=True):
                 everywhere[few] = there
         return moves
 
@@ -166,6 +156,14 @@ def _taylor(p: FloatArray, slope: FloatArray, bend: FloatArray, n: FloatArray) -
 def _correlated(linear: FloatArray, odds: FloatArray) -> FloatArray:
     """Variance of a sum of bins that move so with their counts."""
     return np.asarray((linear**2 * (1 + odds)).sum(-1) - (linear * np.sqrt(odds)).sum(-1) ** 2, np.float64)
+
+
+def _at(raw: FloatArray, quantiles: FloatArray, distances: FloatArray) -> FloatArray:
+    """The distance at which a quantile equals the value counted, between knots, shape (knots, windows)."""
+    before = np.clip((quantiles <= raw).sum(0) - 1, 0, len(quantiles) - 2)[None]
+    low, high = (np.take_along_axis(quantiles, at, 0)[0] for at in (before, before + 1))
+    near, far = (np.take_along_axis(distances, at, 0)[0] for at in (before, before + 1))
+    return np.asarray(near + np.clip((raw - low) / (high - low), 0.0, 1.0) * (far - near), np.float64)
 
 
 def _gamma_quantile(mean: FloatArray, variance: FloatArray, z: FloatArray) -> FloatArray:

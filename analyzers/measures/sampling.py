@@ -12,72 +12,17 @@ caller to quieten NumPy about that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import special
 
 from ..arrays import FloatArray
+from .intervals import student
 
 HALF_NORMAL = float(np.sqrt(2 / np.pi))
 """Mean of the absolute value of a standard normal variable."""
 KOLMOGOROV_MEAN = float(np.sqrt(np.pi / 2) * np.log(2))
 KOLMOGOROV_VARIANCE = float(np.pi**2 / 12 - KOLMOGOROV_MEAN**2)
 """Of Kolmogorov's distribution: Marsaglia, Tsang & Wang 2003, https://doi.org/10.18637/jss.v008.i18."""
-
-Counts2 = Callable[[FloatArray, FloatArray], FloatArray]
-Slopes = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
-
-
-@dataclass(frozen=True, slots=True)
-class Quadratic:
-    """A distance that is, when nothing has changed, `unit` times a chi-squared variable.
-
-    Attributes:
-        unit: Of the two sample sizes.
-        slopes: Derivatives by the current and by the reference's shares; takes both shares and both sample sizes.
-        bends: Second derivatives; None: as when nothing has changed.
-    """
-
-    unit: Counts2
-    slopes: Slopes
-    bends: Slopes | None = None
-
-    def interval(
-        self, current: FloatArray, reference: FloatArray, raw: FloatArray, freedom: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """The interval: what sampling adds is taken off, and the noise that it leaves joins the delta method's error.
-
-        Args:
-            current: Counts, shape (windows, bins).
-            reference: The same of the reference.
-            raw: The distance as counted, shape (windows,).
-            freedom: Degrees of freedom of its chi-squared, shape (windows,).
-        """
-        n, m = current.sum(-1), reference.sum(-1)
-        # Half a count where there is none, since derivatives of logarithms and roots have no value there.
-        p, q = (np.maximum(side, 0.5) for side in (current, reference))
-        p, q = p / p.sum(-1, keepdims=True), q / q.sum(-1, keepdims=True)
-        sides = (p, q, n[..., None], m[..., None])
-        unit = self.unit(n, m)
-        added = freedom * unit
-        if self.bends is not None:
-            # The second term of Taylor's series, which is the mean under no change when there is none.
-            bend_p, bend_q = self.bends(*sides)
-            added = (bend_p * p * (1 - p)).sum(-1) / (2 * n) + (bend_q * q * (1 - q)).sum(-1) / (2 * m)
-        centre = np.maximum(0.0, raw - added)
-        by_p, by_q = self.slopes(*sides)
-        # The slopes are those of what was counted, noise included, and hence too steep; by how much was simulated.
-        rest = np.minimum(1.0, centre / np.maximum(raw, 1e-300)) ** 0.25
-        variance = rest * (linear(p, by_p, n) + linear(q, by_q, m)) + 2 * freedom * unit**2
-        half = student(n) * np.sqrt(variance)
-        return np.maximum(0.0, centre - half), centre + half
-
-
-def student(n: FloatArray) -> FloatArray:
-    """The 97.5 % quantile of Student's t of so many values, at which an error is estimated from them as well."""
-    return np.asarray(special.stdtrit(np.maximum(n - 1, 1.0), 0.975), np.float64)
 
 
 def linear(p: FloatArray, slopes: FloatArray, n: FloatArray) -> FloatArray:
@@ -89,58 +34,6 @@ def linear(p: FloatArray, slopes: FloatArray, n: FloatArray) -> FloatArray:
 def inverse_sizes(n: FloatArray, m: FloatArray) -> FloatArray:
     """`1/n + 1/m`, infinite where a side is empty."""
     return np.asarray(1 / n + 1 / m, np.float64)
-
-
-def _psi_slopes(p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    log = np.log(p / q)
-    return log + 1 - q / p, 1 - p / q - log
-
-
-def _jensen_shannon_slopes(
-    p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    middle = (p + q) / 2
-    return np.log2(p / middle) / 2, np.log2(q / middle) / 2
-
-
-def _hellinger_slopes(p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return -np.sqrt(q / p) / 2, -np.sqrt(p / q) / 2
-
-
-def _cramers_v_slopes(p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    of_n, of_m = n / (n + m), m / (n + m)
-    middle, apart = of_n * p + of_m * q, p - q
-    both = of_n * of_m * apart / middle
-    return both * (2 - of_n * apart / middle), -both * (2 + of_m * apart / middle)
-
-
-def _chi_squared_slopes(p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    by_p, by_q = _cramers_v_slopes(p, q, n, m)
-    return by_p * (n + m), by_q * (n + m)
-
-
-def _psi_bends(p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return (1 + q / p) / p, (1 + p / q) / q
-
-
-def _jensen_shannon_bends(
-    p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    both = 2 * np.log(2) * (p + q)
-    return q / p / both, p / q / both
-
-
-def _hellinger_bends(p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return np.sqrt(q / p) / p / 4, np.sqrt(p / q) / q / 4
-
-
-PSI = Quadratic(inverse_sizes, _psi_slopes, _psi_bends)
-JENSEN_SHANNON = Quadratic(
-    lambda n, m: inverse_sizes(n, m) / (8 * np.log(2)), _jensen_shannon_slopes, _jensen_shannon_bends
-)
-HELLINGER = Quadratic(lambda n, m: inverse_sizes(n, m) / 8, _hellinger_slopes, _hellinger_bends)
-CRAMERS_V = Quadratic(lambda n, m: 1 / np.maximum(n + m, 1.0), _cramers_v_slopes)
-CHI_SQUARED = Quadratic(lambda n, _: np.ones_like(n), _chi_squared_slopes)
 
 
 def around_distance(
