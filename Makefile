@@ -16,7 +16,7 @@ $(BIN)/.installed: pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,kafka,learning]' --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,kafka,learning,notify]' --group dev
 	@touch $@
 
 demo: $(BIN)/.installed ## Run the main job: a real model, 336,776 real flights, from log call to verdict
@@ -42,9 +42,11 @@ fmt: $(BIN)/.installed ## Format the code
 	$(BIN)/ruff format $(LINTED)
 	$(BIN)/ruff check --fix $(LINTED)
 
-docs: $(BIN)/.installed ## Write the reference pages that are made from the code
+docs: $(BIN)/.installed ## Write the pages and rules that are made from the code
 	$(BIN)/python -c "from driftline.analyzers.measures.table import markdown; print(markdown(), end='')" > docs/reference/measures.md
 	$(BIN)/python -m benchmarks.page > docs/reference/evidence.md
+	rm -rf kibana/rules kibana/connectors kibana/watches kibana/prometheus
+	$(BIN)/driftline alerts export --config demo/monitors.yml --output kibana
 
 bench-%: $(BIN)/.installed ## Run one benchmark, such as bench-analyze
 	@$(BIN)/python -m benchmarks.$*.run

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from .firing import WRONG, Alarm, Level, Rule, alarms
+from .measures import Subject, by_name
 from .windows import iso
 
 if TYPE_CHECKING:
@@ -63,13 +64,21 @@ def update(cluster: Cluster, scope: Scope, start: datetime, rule: Rule) -> int:
         if (series := _series(hit)) in concerned:
             past.setdefault(series, []).append(_window(hit))
     began, operations = 0, []
-    for windows in past.values():
+    for series, windows in past.items():
         first = windows[0].alarm is Alarm.FIRING
-        states = list(alarms((window.level for window in windows), rule, firing=first))
+        states = list(alarms((window.level for window in windows), rule_of(series[1], rule), firing=first))
         began += _onsets(windows, states)
         operations += list(_changes(windows, states))
     cluster.write(operations)
     return began
+
+
+def rule_of(measure: str, rule: Rule) -> Rule:
+    """When a series of one measure fires and clears, where others of its size do so by a rule.
+
+    A burn rate looks back over many windows itself, and its short window tells when it is over.
+    """
+    return Rule(1, 1, 1) if by_name(measure).subject is Subject.OBJECTIVE else rule
 
 
 _CONCERNED = (

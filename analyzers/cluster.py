@@ -263,13 +263,18 @@ class Cluster:
         self, dataset: str, query: Mapping[str, Any], excluded: Sequence[str] = ()
     ) -> Iterator[Mapping[str, Any]]:
         """The documents of one kind in `driftline-alerts` that match, without these fields, by time."""
+        return (hit["_source"] for hit in self.alerting_hits(dataset, query, excluded))
+
+    def alerting_hits(self, dataset: str, query: Mapping[str, Any], excluded: Sequence[str] = ()) -> Iterator[Hit]:
+        """The same as hits, which can be updated unless they change meanwhile."""
         filtered = {"bool": {"filter": [{"term": {"event.dataset": dataset}}, query]}}
         sort = [{"@timestamp": "asc"}, {"event.id": "asc"}]
         after: dict[str, Any] = {}
         while True:
-            body = {"size": PAGE_OF_ALERTS, "query": filtered, "sort": sort, "_source": {"excludes": excluded}, **after}
+            page = {"size": PAGE_OF_ALERTS, "sort": sort, "seq_no_primary_term": True, **after}
+            body = {"query": filtered, "_source": {"excludes": excluded}, **page}
             hits = self.search(self.streams.alerts, body)["hits"]["hits"]
-            yield from (hit["_source"] for hit in hits)
+            yield from hits
             if len(hits) < PAGE_OF_ALERTS:
                 return
             after = {"search_after": hits[-1]["sort"]}

@@ -23,6 +23,8 @@ from . import init as first_file
 from . import monitors as configuration
 from . import pipeline, scheduler
 from . import setup as assets
+from .alerts.export.files import export
+from .alerts.export.install import Kibana, install_rules, install_watches
 from .cluster import Cluster, StoreError
 from .references import NoDataError
 from .settings import ConfigError
@@ -110,21 +112,47 @@ class Moment(click.ParamType[datetime]):
 
 
 @click.command()
+@click.option(
+    "--config",
+    "-c",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A monitors.yml, whose alerts are installed as watches where the cluster has Watcher, and as rules in Kibana.",
+)
+@namespace_option
+@click.option("--kibana", metavar="URL", help="Kibana; default $KIBANA_URL. Its API key comes from $KIBANA_API_KEY.")
+@click.option("--space", metavar="NAME", help="The space of Kibana; left out: the default one.")
 @cluster_option
 @json_option
 @clear_errors
-def setup(url: str | None, *, as_json: bool) -> None:
-    """Install templates, pipelines and roles in the cluster.
+def setup(
+    config: Path | None, namespace: str | None, kibana: str | None, space: str | None, url: str | None, *, as_json: bool
+) -> None:
+    r"""Install templates, pipelines and roles in the cluster, and with a monitors.yml rules and watches.
 
     A second call changes nothing. What the cluster lacks is said, with what follows from it; none of it is needed for
     logging, analysing and reading.
+
+    \b
+    Examples:
+      driftline setup
+      driftline setup --config monitors.yml --kibana https://kibana.example.org:5601
     """
+    if config is None and (kibana or space or namespace):
+        msg = "--kibana, --space and --namespace say where the alerts of a monitors.yml go: --config names it"
+        raise click.UsageError(msg)
+    made = export(configuration.load(config, namespace)) if config else None
+    found = Kibana.found(kibana, space) if made else None
     with connected(url) as client:
         installed = assets.install(client)
+        actions = dict(installed.actions)
+        if made and "watcher" not in installed.lacking:
+            actions |= install_watches(client, made)
+    if made and found:
+        actions |= install_rules(found, made)
     if as_json:
-        click.echo(orjson.dumps({"assets": installed.actions, "lacking": installed.lacking}))
+        click.echo(orjson.dumps({"assets": actions, "lacking": installed.lacking}))
         return
-    for name, action in installed.actions.items():
+    for name, action in actions.items():
         click.echo(f"{action:<9}  {name}")
     for feature, consequence in installed.lacking.items():
         click.echo(f"lacking    {feature}: {consequence}")

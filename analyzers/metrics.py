@@ -49,7 +49,8 @@ else if (old.labels == 'early' && bad(old.status)) { fresh.early_status = old.st
 if (fresh.containsKey('early_status') && fresh.labels != 'early' && fresh.status != 'insufficient_data') {
   fresh.early_verdict = bad(fresh.status) ? 'confirmed' : 'retracted';
 }
-boolean same = old.size() == fresh.size() && ctx._source.reference == after.reference;
+boolean same = old.size() == fresh.size() && ctx._source.reference == after.reference
+  && ctx._source.objective == after.objective;
 for (def key : fresh.keySet()) { same = same && (key == 'judged' || near(old[key], fresh[key])); }
 if (same) {
   ctx.op = 'none';
@@ -168,6 +169,8 @@ def document(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         found["metric"]["groups"] = asdict(groups)
     if measurement.contributions:
         found["metric"]["contributions"] = [asdict(part) for part in measurement.contributions]
+    if measurement.promise is not None:
+        found["objective"] = measurement.promise.to_document()
     if measurement.feature is not None:
         found["feature"] = {"name": measurement.feature}
     if measurement.segment is not None:
@@ -200,7 +203,7 @@ def _judged(scope: Scope, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def level(verdict: Verdict, *, in_reference: bool) -> Level:
+def level(verdict: Verdict, *, in_reference: bool = False) -> Level:
     """What a verdict says of its series, for an alarm to fire or clear.
 
     A window of the reference is what all others are compared with: it is told when it differs from the rest of it, and

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,14 +13,17 @@ import yaml
 
 from driftline.ingest.streams import Streams
 
+from .alerts.delivery.settings import Notify
 from .alerts.impact import Costs
 from .alerts.notices import Repeat
+from .alerts.places import Places
 from .budget import Budget
 from .firing import Rule
 from .judge import default_threshold
 from .maturity import Early, Labels
 from .measures import MEASURES, Compare, Direction, Measure, Subject, Task, Threshold, by_name
 from .moving import Moving
+from .objectives.setting import Objective, read_objectives
 from .profiles.request import CROSS
 from .reference_setting import read_reference
 from .settings import ConfigError, Node
@@ -83,6 +86,8 @@ class Model:
         sampling: What is fetched for the measure that looks at rows.
         costs: What wrong predictions cost, and from which loss on people are called.
         repeat: When people are told again of what is still on.
+        objectives: What is promised of it.
+        places: Where links in alerts lead.
     """
 
     name: str
@@ -104,13 +109,15 @@ class Model:
     sampling: Sampling
     costs: Costs
     repeat: Repeat
+    objectives: tuple[Objective, ...]
+    places: Places = field(default_factory=Places)
 
     @property
     def judging(self) -> str:
         """A digest of all that verdicts depend on beside the data: when it changes, windows are judged again."""
         parts = (
             JUDGING,
-            *(self.task, self.positive_class, self.reference, self.segments),
+            *(self.task, self.positive_class, self.reference, self.segments, self.objectives),
             *(self.false_alarms, self.alpha, self.rollups, self.alarm, self.labels, self.fairness, self.sampling),
         )
         measured = [(measure.name, self.thresholds.get(measure.name)) for measure in self.measures]
@@ -123,6 +130,7 @@ class Monitors:
 
     streams: Streams
     models: tuple[Model, ...]
+    notify: Notify
 
     def select(self, name: str | None) -> Monitors:
         """Only the model of this name; all of them for None.
@@ -169,7 +177,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
         msg = f"{file}:{where} not valid YAML: {getattr(error, 'problem', None) or error}"
         raise ConfigError(msg) from error
     root = Node(file, "", content)
-    root.keys({"version", "namespace", "models"}, required={"models"})
+    root.keys({"version", "namespace", "models", "kibana", "alerts", "notify"}, required={"models"})
     if (version := root.get("version")) is not None and version.value != 1:
         version.refuse("1")
     chosen = namespace or (node.text() if (node := root.get("namespace")) else "default")
@@ -178,20 +186,21 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
     except ValueError as error:
         msg = f"{file}: namespace: {error}"
         raise ConfigError(msg) from error
-    models = tuple(_model(node) for node in root["models"].items())
+    places = Places.parse(root)
+    models = tuple(replace(_model(node), places=places) for node in root["models"].items())
     if not models:
         root["models"].refuse("a list of at least one model")
     names = [model.name for model in models]
     for position, name in enumerate(names):
         if name in names[:position]:
             root["models"].refuse(f"each model once, {name!r} stands there twice")
-    return Monitors(streams, models)
+    return Monitors(streams, models, Notify.parse(root.get("notify")))
 
 
 _KEYS = {
     "name", "task", "positive_class", "window", "rollups", "lateness", "reference",
     "features", "segments", "measures", "false_alarms", "alpha", "alarm", "labels", "fairness", "sampling",
-    "impact", "repeat",
+    "impact", "repeat", "objectives",
 }  # fmt: skip
 
 
@@ -231,6 +240,7 @@ def _model(node: Node) -> Model:
         sampling=_sampling(node.get("sampling"), window, rollups),
         costs=Costs.parse(node.get("impact"), task),
         repeat=Repeat.parse(node.get("repeat")),
+        objectives=read_objectives(node, task, measures, fairness.attributes),
     )
 
 
@@ -330,7 +340,8 @@ def _features(node: Node | None) -> dict[str, str] | None:
 
 def _measures(node: Node | None, task: Task, *, fair: bool) -> tuple[tuple[Measure, ...], dict[str, Threshold]]:
     gaps = [measure.name for measure in MEASURES if measure.subject is Subject.ATTRIBUTE]
-    possible = {m.name: m for m in MEASURES if task in m.tasks and (fair or m.name not in gaps)}
+    able = [m for m in MEASURES if task in m.tasks and m.subject is not Subject.OBJECTIVE]
+    possible = {m.name: m for m in able if fair or m.name not in gaps}
     if node is None:
         chosen: dict[str, Node | None] = {name: None for name, measure in possible.items() if measure.default}
     else:
@@ -372,19 +383,15 @@ def _threshold(measure: Measure, node: Node | None) -> Threshold:
     if len(kinds) > 1:
         node.refuse("warning and critical of the same form")
     compare, direction = kinds.pop() if kinds else (default.compare, default.direction)
-    floors = {level: floor for level, (_, floor) in found.items()} if found else _floors(default)
+    floors = {level: floor for level, (_, floor) in found.items()}
     samples = node.get("min_samples")
     return Threshold(
         compare=compare,
         direction=direction,
-        warning=floors.get("warning"),
-        critical=floors.get("critical"),
+        warning=floors.get("warning") if found else default.warning,
+        critical=floors.get("critical") if found else default.critical,
         min_samples=int(samples.number(low=1)) if samples else default.min_samples,
     )
-
-
-def _floors(threshold: Threshold) -> dict[str, float | None]:
-    return {"warning": threshold.warning, "critical": threshold.critical}
 
 
 def _floor(default: Threshold, node: Node) -> tuple[tuple[Compare, Direction], float]:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from . import alarms, concepts, doubles, grades, joint, metrics, outcomes, references
 from .alerts import evaluate
+from .alerts.evidence import gather
 from .alerts.lifecycle import Horizon
 from .alerts.records import State
 from .causes import frequent
 from .causes import window as of_window
 from .grades import Book
 from .maturity import Ripeness
+from .objectives.keeper import Objectives
 from .profiles.history import Counted, History, Kept, Segmented
 from .profiles.profile import Profile
 from .stale import EMPTY, Stale, rollup_contents, stale_windows, with_gaps
@@ -116,6 +118,7 @@ class _Analysis:
         self.binning = self.frame.counting.binning
         wanted = any(measure.name == joint.NAME for measure in self.model.measures)
         self.joint = joint.Joint(cluster, model, self.binning) if wanted else None
+        self.objectives = Objectives(cluster, model, now)
         self.statuses: Counter[str] = Counter()
         self.alarms = 0
         self.first: dict[WindowSize, datetime] = {}
@@ -137,7 +140,7 @@ class _Analysis:
             analysed += self._judge(stale, size, yardstick)
         self.cluster.refresh(self.cluster.streams.profiles, self.cluster.streams.metrics)
         on = self._alert()
-        notes = tuple(dict.fromkeys(self.notes))
+        notes = tuple(dict.fromkeys([*self.notes, *self.objectives.notes]))
         return Summary(self.model.name, len(found), analysed, dict(self.statuses), self.alarms, on, notes)
 
     def _contents(self, period: Window | None) -> list[Content]:
@@ -210,8 +213,11 @@ class _Analysis:
                 found = verdicts(self.model, reference, by, counted, book, yardstick.maturity)
                 for (window, profiled), judged in zip(chunk, found, strict=True):
                     of_rows = self._of_rows(profiled, size, reference, by)
+                    kept = self.objectives.of_window(profiled, size, judged.verdicts, judged.ripeness)
                     scope = self._scope(window, profiled, size, reference, judged)
-                    self._write(scope, [*judged.verdicts, *of_rows], self._marked(window, profiled, size, yardstick))
+                    self._write(
+                        scope, [*judged.verdicts, *of_rows, *kept], self._marked(window, profiled, size, yardstick)
+                    )
                 waiting += sum(judged.ripeness is Ripeness.EARLY and not judged.weighed for judged in found)
                 done += len(chunk)
                 self.progress(f"{self.model.name} {size.text}: judged", done, len(stale))
@@ -221,6 +227,7 @@ class _Analysis:
             self.notes.append(f"windows of {size.text}: {waiting:,} wait for labels; {yardstick.maturity.note()}")
         if size == self.model.window:
             self._count_statuses(concepts.update(self.cluster, self.model, first, self.now))
+            self._count_statuses(self.objectives.update(first))
         start = size.before(first, by.rule.of + by.rule.clear)
         self.alarms += alarms.update(self.cluster, alarms.Scope(self.model.name, size.text, first), start, by.rule)
         return done
@@ -235,7 +242,13 @@ class _Analysis:
             )
             for size, rule in ((self.model.window, self.model.alarm), *((size, LARGER) for size in self.model.rollups))
         ]
-        found = evaluate.evaluate(self.cluster, self.model, changed, self.now, lambda _incident, _alerts: {})
+        found = evaluate.evaluate(
+            self.cluster,
+            self.model,
+            changed,
+            self.now,
+            lambda incident, alerts: gather(self.cluster, self.model, incident, alerts, self.now),
+        )
         return sum(incident.state is not State.RESOLVED for incident in found.incidents)
 
     def _write(self, scope: metrics.Scope, told: Sequence[Verdict], marked: Kept) -> None:

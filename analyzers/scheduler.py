@@ -14,6 +14,7 @@ from elasticsearch import ApiError, TransportError
 from driftline.ingest.client import explain
 
 from . import pipeline
+from .alerts.delivery.send import send_notices
 from .cluster import StoreError
 from .references import NoDataError
 from .windows import Window, parse_length
@@ -99,3 +100,19 @@ def turn(cluster: Cluster, monitors: Monitors, lookback: timedelta, stop: thread
                 outcomes=joined.joined,
                 **dict(summary.statuses),
             )
+    _tell(cluster, monitors)
+
+
+def _tell(cluster: Cluster, monitors: Monitors) -> None:
+    """Send what was decided, also when this turn's analysis failed: what was decided before may still wait."""
+    try:
+        done = send_notices(cluster, monitors.notify, datetime.now(UTC))
+    except (ApiError, TransportError) as error:
+        log.warning("notices not sent", reason=explain(error))
+    except StoreError as error:
+        log.warning("notices not sent", reason=str(error))
+    else:
+        for reason in done.errors:
+            log.warning("notice not sent", reason=reason)
+        if done.stages:
+            log.info("notices", **dict(done.stages))

@@ -39,7 +39,8 @@ class Yardstick:
         self._contents: dict[Window, str] = {}
         self._reference: Reference = frame
         self._standards: dict[str, Standard] = {}
-        self.waits = any(measure.needs_labels or measure.needs_all_labels for measure in model.measures)
+        measured = any(measure.needs_labels or measure.needs_all_labels for measure in model.measures)
+        self.waits = measured or any(objective.needs_labels for objective in model.objectives)
         arrivals = history.arrivals(model.window.text, frame.counting.binning) if self.waits else ()
         self.maturity = Maturity.learn(model.labels, arrivals, now)
 

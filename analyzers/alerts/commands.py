@@ -18,6 +18,8 @@ from ..reading.commands import namespace_option
 from ..reading.output import print_json, print_table
 from ..windows import parse_length
 from . import output, people
+from .delivery.commands import test
+from .export.commands import export
 from .records import Kind
 from .silences import Matcher, Silence, of_silence
 from .store import save_silence
@@ -50,6 +52,10 @@ def _print(columns: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) 
     print_table(columns, rows)
     if not rows:
         click.echo(nothing, err=True)
+
+
+alerts.add_command(export)
+alerts.add_command(test)
 
 
 @alerts.command("list")

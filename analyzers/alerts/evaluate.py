@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..windows import Window, parse_moment
-from . import documents, incidents, lifecycle, notices
+from . import documents, incidents, lifecycle, notices, promised
 from .impact import impact
 from .lifecycle import Horizon
 from .notices import Told
@@ -134,10 +134,16 @@ class _Evaluation:
                 members.setdefault(alert.incident, []).append(alert)
         for identity, alerts in members.items():
             found, before = incidents.incident(identity, alerts), known.get(identity)
-            if before is not None and _same(found, before):
+            if (
+                before is not None
+                and _same(found, before)
+                and promised.severity(alerts, before.severity) is before.severity
+            ):
                 yield replace(found, severity=before.severity, impact=before.impact, evidence=before.evidence)
                 continue
             found = self._weighed(found, alerts)
+            # Rows that were found before may have been deleted since.
+            found = replace(found, evidence=before.evidence if before else {})
             yield replace(found, evidence=dict(self.gather(found, alerts)))
 
     def _weighed(self, found: Incident, alerts: Sequence[Alert]) -> Incident:
@@ -148,11 +154,9 @@ class _Evaluation:
         if "metric" in parent.latest and parent.series.measure == "throughput":
             windows = [*windows, [parent.latest]]
         told = impact(self.model.task, costs, windows)
-        return replace(found, impact=told, severity=costs.severity(told))
+        return replace(found, impact=told, severity=promised.severity(alerts, costs.severity(told)))
 
-    def _sayings(
-        self, found: Sequence[Incident], fired: Sequence[Alert], silences: Sequence[Silence]
-    ) -> list[Saying]:
+    def _sayings(self, found: Sequence[Incident], fired: Sequence[Alert], silences: Sequence[Silence]) -> list[Saying]:
         identities = [incident.id for incident in found]
         said, acknowledged = self.store.notices(identities), self.store.acknowledged(identities)
         sayings: list[Saying] = []

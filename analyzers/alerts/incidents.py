@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from ..causes.cause import Kind as Cause
 from ..measures import by_name
@@ -14,20 +14,27 @@ from ..windows import WindowSize, iso, parse_moment
 from .kinds import RANK
 from .records import Alert, Incident, Kind, Resolution, Severity, State
 
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NAMED = 3
 """So many features are named in a title."""
 
 
 @dataclass(slots=True)
 class _Group:
-    """Alerts that make up an incident, from when it began to when the last of them was over."""
+    """An incident in the making: from when on, of what, and until when its alerts were on (None: they are)."""
 
     id: str
     since: datetime
-    alerts: list[Alert]
+    subjects: set[tuple[Kind, str, str]] = field(default_factory=set)
+    until: datetime | None = LONG_AGO
 
-    def is_over(self, moment: datetime) -> bool:
-        return all(alert.until is not None and alert.until <= moment for alert in self.alerts)
+    def add(self, alert: Alert) -> None:
+        self.subjects.add(_subject(alert))
+        on = self.until is None or alert.until is None
+        self.until = None if on else max(self.until, alert.until)  # type: ignore[type-var]
+
+    def is_on(self, moment: datetime) -> bool:
+        return self.until is None or self.until > moment
 
 
 def grouped(alerts: Iterable[Alert], together: timedelta, known: Mapping[str, datetime]) -> list[Alert]:
@@ -46,11 +53,11 @@ def grouped(alerts: Iterable[Alert], together: timedelta, known: Mapping[str, da
     found = []
     for alert in sorted(alerts, key=_by_onset):
         if alert.incident is not None:
-            group = groups.get(alert.incident) or _Group(alert.incident, known.get(alert.incident, alert.since), [])
+            group = groups.get(alert.incident) or _Group(alert.incident, known.get(alert.incident, alert.since))
         else:
-            group = _joined(alert, groups.values(), together) or _Group(_identity(alert), alert.since, [])
+            group = _joined(alert, groups.values(), together) or _Group(_identity(alert), alert.since)
         groups[group.id] = group
-        group.alerts.append(alert)
+        group.add(alert)
         found.append(replace(alert, incident=group.id))
     return found
 
@@ -66,8 +73,8 @@ def _identity(alert: Alert) -> str:
 
 
 def _joined(alert: Alert, groups: Iterable[_Group], together: timedelta) -> _Group | None:
-    on = [group for group in groups if not group.is_over(alert.since)]
-    same = [group for group in on if any(_subject(other) == _subject(alert) for other in group.alerts)]
+    on = [group for group in groups if group.is_on(alert.since)]
+    same = [group for group in on if _subject(alert) in group.subjects]
     begun = [group for group in on if abs(alert.since - group.since) <= together]
     # A larger window began before the trouble in it did.
     wider = [group for group in on if alert.since <= group.since <= parse_moment(alert.first["window"]["end"])]
@@ -118,9 +125,12 @@ def incident(identity: str, alerts: Sequence[Alert]) -> Incident:
 
 
 def since(alerts: Sequence[Alert]) -> datetime:
-    """When the first of them began, by their smallest windows: a month begins before its trouble does."""
-    smallest = min(map(_length, alerts))
-    return min(alert.since for alert in alerts if _length(alert) == smallest)
+    """When it began: of what the alert that fired first saw in its first window, as the smallest windows tell it."""
+    first = min(alerts, key=lambda alert: (alert.fired or alert.since, _length(alert), alert.since))
+    end = parse_moment(first.first["window"]["end"])
+    inside = [alert for alert in alerts if first.since <= alert.since < end]
+    smallest = min(map(_length, inside))
+    return min(alert.since for alert in inside if _length(alert) == smallest)
 
 
 def _length(alert: Alert) -> float:

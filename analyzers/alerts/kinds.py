@@ -17,6 +17,7 @@ _OF_FAMILIES = {
     "estimation": Kind.PERFORMANCE,
     "concept": Kind.PERFORMANCE,
     "fairness": Kind.FAIRNESS,
+    "objective": Kind.OBJECTIVE,
 }
 _BROKEN = ("missing_rate", "unseen_rate", "constant")
 """What no distribution does by moving."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..firing import WRONG, Alarm, Level, Rule
 from ..measures import Direction, by_name
+from ..objectives.setting import EVERY_VERSION
 from ..profiles.store import document_id
 from ..windows import Window, WindowSize, iso
 from .kinds import kind_of
@@ -62,16 +63,20 @@ class Horizon:
     last: datetime | None
     of_version: Callable[[str], datetime | None]
 
+    def end(self, version: str) -> datetime | None:
+        """End of the last window of a version that holds predictions; None without one."""
+        return self.last if version == EVERY_VERSION else self.of_version(version)
+
     def is_retired(self, version: str) -> bool:
         """Whether a version makes no predictions any more: others do, or the model has made none for long."""
-        own = self.of_version(version)
+        own = self.end(version)
         if own is None or self.last is None or self.now - self.last > RETIRED_AFTER:
             return True
         return self.last - own >= self._windows(self.rule.clear)
 
     def is_silent(self, version: str | None = None) -> bool:
         """Whether windows that should be complete by now are not there, of a version or of the model."""
-        last = self.last if version is None else self.of_version(version)
+        last = self.last if version is None else self.end(version)
         return last is None or self.now - self.lateness - last >= self._windows(self.rule.of + 1)
 
     def reach(self, since: datetime) -> datetime:
@@ -205,7 +210,7 @@ def _state(inside: Sequence[Seen], horizon: Horizon) -> State:
 def aged(alert: Alert, horizon: Horizon) -> Alert:
     """An alert that is on, of whose series nothing new has come."""
     if horizon.is_retired(alert.series.version):
-        last = horizon.of_version(alert.series.version) or horizon.now
+        last = horizon.end(alert.series.version) or horizon.now
         return replace(alert, state=State.RESOLVED, until=last, resolution=Resolution.RETIRED)
     silent = alert.fired is not None and horizon.is_silent(alert.series.version)
     return replace(alert, state=State.UNKNOWN) if silent else alert

@@ -13,7 +13,7 @@ import orjson
 
 from ..measures.intervals import wilson
 from ..profiles.store import document_id
-from ..windows import iso
+from ..windows import WindowSize, iso
 from . import documents
 from .records import Alert, Document, Incident, State
 from .silences import Silence, to_silence
@@ -119,10 +119,16 @@ def whole(cluster: Cluster, identity: str) -> Whole:
     return Whole(
         incident,
         document,
-        sorted(alerts, key=lambda alert: (alert.id != incident.parent, alert.since, alert.id)),
+        sorted(alerts, key=lambda alert: _reading(incident, alert)),
         _of(cluster, documents.NOTICE, "notice.incident", incident.id),
         said,
     )
+
+
+def _reading(incident: Incident, alert: Alert) -> tuple[Any, ...]:
+    """The order to read alerts in: what explains the others, the whole before its parts, small windows before large."""
+    part, length = alert.series.segment is not None, WindowSize(alert.series.size).seconds
+    return alert.id != incident.parent, part, length, alert.since, alert.id
 
 
 def _of(cluster: Cluster, dataset: str, field: str, value: str) -> list[Document]:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from driftline.ingest.events import Task
 
-from . import calibration, classification, concept, drift, estimation, fairness, joint, quality, regression, service
+from . import (
+    calibration,
+    classification,
+    concept,
+    drift,
+    estimation,
+    fairness,
+    joint,
+    objective,
+    quality,
+    regression,
+    service,
+)
 from .measure import (
     Compare,
     Direction,
@@ -32,6 +44,7 @@ MEASURES: tuple[Measure, ...] = (
     *drift.MEASURES,
     *quality.MEASURES,
     *service.MEASURES,
+    *objective.MEASURES,
 )
 
 _BY_NAME = {measure.name: measure for measure in MEASURES}

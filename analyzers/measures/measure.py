@@ -25,6 +25,7 @@ class Subject(StrEnum):
     ATTRIBUTE = "attribute"  # the groups of a protected attribute
     SERIES = "series"  # all windows up to this one
     ROWS = "rows"  # a random sample of predictions
+    OBJECTIVE = "objective"  # events that are good or bad, in all windows up to this one
 
 
 class Direction(StrEnum):

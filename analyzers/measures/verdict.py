@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .measure import Compare, Contribution, Direction, Estimate, Groups
+from .objective import Promise
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +17,13 @@ class Measurement:
     Attributes:
         measure: Name of the measure.
         estimate: What was found.
-        feature: Feature, `prediction.score`, `prediction.value`, `prediction.label`, or a protected attribute; None of
-            the whole model.
+        feature: Feature, `prediction.score`, `prediction.value`, `prediction.label`, a protected attribute, or the name
+            of an objective; None of the whole model.
         segment: Segment name and value; None of all predictions.
         groups: Which groups of a protected attribute a gap lies between.
         contributions: Features by their share of what was found, the largest first.
         since: Start of the window with which what was found began, ISO 8601; None where that is not told.
+        promise: The objective that it is of.
     """
 
     measure: str
@@ -31,6 +33,7 @@ class Measurement:
     groups: Groups | None = None
     since: str | None = None
     contributions: tuple[Contribution, ...] = ()
+    promise: Promise | None = None
 
 
 class Status(StrEnum):

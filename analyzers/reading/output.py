@@ -15,7 +15,16 @@ from rich.table import Table
 
 from driftline.ingest import events
 
-COLOURS = {"critical": "bold red", "warning": "yellow", "ok": "green", "insufficient_data": "dim"}
+COLOURS = {
+    "critical": "bold red",
+    "page": "bold red",
+    "warning": "yellow",
+    "ticket": "yellow",
+    "spent": "yellow",
+    "ok": "green",
+    "insufficient_data": "dim",
+    "unknown": "dim",
+}
 METRIC_COLUMNS = (
     "window",
     "model",
@@ -116,7 +125,7 @@ def print_csv(documents: Iterable[Mapping[str, Any]]) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table for a screen; tabs between columns for a pipe."""
+    """A table on a screen, coloured by its column `status` or `state`; lines with tabs in a pipe."""
     console = Console()
     if not console.is_terminal:
         for row in (columns, *rows):
@@ -125,7 +134,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     # A screen is narrow: columns in which nothing stands are left out. Scripts find all of them, always.
     shown = [at for at in range(len(columns)) if not rows or any(row[at] for row in rows)]
     table = Table(*(columns[at] for at in shown), box=None, header_style="bold", pad_edge=False)
-    position = columns.index("status") if "status" in columns else None
+    position = next((at for at, column in enumerate(columns) if column in ("status", "state")), None)
     for row in rows:
         style = COLOURS.get(row[position]) if position is not None else None
         table.add_row(*(escape(row[at]) for at in shown), style=style)

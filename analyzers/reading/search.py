@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PAGE = 5_000
 WRONG = (Status.WARNING.value, Status.CRITICAL.value)
-SORTS = {
+SORTS: dict[str, list[dict[str, Any]]] = {
     "loss": [
         {events.EVALUATION_LOG_LOSS: {"order": "desc", "missing": "_last", "unmapped_type": "double"}},
         {events.EVALUATION_ABSOLUTE_ERROR: {"order": "desc", "missing": "_last", "unmapped_type": "double"}},
@@ -25,6 +25,7 @@ SORTS = {
     ],
     "time": [{events.TIMESTAMP: "desc"}],
     "score": [{events.PREDICTION_SCORE: {"order": "desc", "missing": "_last"}}, {events.TIMESTAMP: "asc"}],
+    "duration": [{events.EVENT_DURATION: {"order": "desc", "missing": "_last"}}, {events.TIMESTAMP: "asc"}],
 }
 """What predictions can be sorted by."""
 SERIES = (

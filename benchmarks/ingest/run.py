@@ -7,49 +7,22 @@ started for it.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
 from benchmarks.figures import Figure, publish
 from benchmarks.ingest import throughput
+from benchmarks.nodes import cluster
 
 from driftline.analyzers import setup
 from driftline.ingest.client import connect
-from driftline.local import node
 
 UNREACHABLE = "http://127.0.0.1:9"
 """Port 9 is that of the discard protocol, on which nothing listens."""
-HEAP = "4g"
-"""A small production node's. With the demo's 1g, what is measured under load is mostly the garbage collector."""
-
-
-@contextmanager
-def cluster() -> Iterator[str]:
-    """The cluster to measure against."""
-    if url := os.environ.get("ELASTICSEARCH_URL"):
-        yield url
-        return
-    folder = Path(tempfile.mkdtemp(prefix="driftline-bench-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    try:
-        click.echo("starting Elasticsearch")
-        started = node.start(node.Settings(folder / "node", node.default_home() / "distributions", port, HEAP))
-        yield started.url
-    finally:
-        node.stop(folder / "node")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -26,6 +26,11 @@ COMMANDS = {
     "run": ("driftline.analyzers.commands", "Analyse on a schedule, until stopped."),
     "metrics": ("driftline.analyzers.reading.commands", "Show metrics and their verdicts."),
     "alerts": ("driftline.analyzers.alerts.commands", "Incidents: what is on, why, and what people do about it."),
+    "objectives": ("driftline.analyzers.objectives.commands", "Show what is promised of models, and how it is kept."),
+    "plan": (
+        "driftline.analyzers.planning.commands",
+        "Replay the rules over stored history, before they call anybody.",
+    ),
     "compliance": ("driftline.analyzers.reading.compliance", "Export how fairly groups were treated, for an audit."),
     "predictions": ("driftline.analyzers.reading.commands", "Search single predictions."),
 }

@@ -32,8 +32,11 @@ AFTER_THE_TOUR = [
         "estimate-performance.md",
         "wait-for-labels.md",
         "watch-fairness.md",
+        "keep-objectives.md",
         "find-what-single-features-hide.md",
         "read-a-drift-alarm.md",
+        "act-on-incidents.md",
+        "use-kibana-watcher-or-prometheus.md",
     )
 ]
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from demo import data, story
 from elasticsearch import helpers
+from watching import of_rule, of_watch
 
+from driftline.analyzers import monitors
+from driftline.analyzers.alerts.export import files
 from driftline.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -27,8 +31,8 @@ def demo(elasticsearch_url, namespace):
     """Start the demo in this test's namespace; no process outlives the test."""
     started = []
 
-    def start():
-        command = [sys.executable, "-m", "demo", "--until", f"{UNTIL:%Y-%m-%d}", "--namespace", namespace]
+    def start(until=UNTIL):
+        command = [sys.executable, "-m", "demo", "--until", f"{until:%Y-%m-%d}", "--namespace", namespace]
         environment = os.environ | {"ELASTICSEARCH_URL": elasticsearch_url}
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -87,6 +91,43 @@ def test_a_killed_demo_run_again_holds_every_event_once(demo, stored, client, st
     assert client.count(index=streams.metrics)["count"] == metrics
     assert again.split("How good")[1] == told.split("How good")[1]
     _commands_run(streams.namespace)
+    _rules_ask(client, streams.namespace)
+
+
+def test_the_winter_is_silent_and_the_spring_is_incidents_with_evidence(demo, streams):
+    """Temperatures rise and recall collapses: each is an incident that names predictions which can be looked up."""
+    finish(demo(datetime(2013, 5, 2, tzinfo=UTC)))
+    incidents = _alerts("list", "--all", "--json", namespace=streams.namespace)
+    assert incidents
+    assert all(found["incident"]["fired"] >= "2013-03-02" for found in incidents)
+    whole = [
+        _alerts("show", found["event"]["id"], "--json", namespace=streams.namespace)[0]
+        for found in incidents
+        if found["incident"]["kind"] != "ingest"
+    ]
+    _told(whole, "wasserstein", "temp", streams.namespace)
+    _told(whole, "recall", None, streams.namespace)
+
+
+def _alerts(*arguments, namespace):
+    result = CliRunner().invoke(main, ["alerts", *arguments, "--namespace", namespace])
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def _told(whole, measure, feature, namespace):
+    """An incident with an alert of this series has evidence, and its predictions are found."""
+    series = [(found, alert["peak"]) for found in whole for alert in found["alerts"]]
+    evidence = next(
+        found["incident"]["incident"]["evidence"]
+        for found, peak in series
+        if peak["metric"]["name"] == measure and peak.get("feature", {}).get("name") == feature
+    )
+    assert {"metrics", "affected", "checked", "exemplars", "ordinary", "links", "commands"} <= evidence.keys()
+    for row in (evidence["exemplars"][0], evidence["ordinary"][0]):
+        query = f'event.id: "{row["id"]}"'
+        result = CliRunner().invoke(main, ["predictions", query, "--json", "--namespace", namespace])
+        assert json.loads(result.stdout)["_source"]["event"]["id"] == row["id"]
 
 
 def _visible(client, stream):
@@ -102,3 +143,12 @@ def _commands_run(namespace):
         program, *arguments = shlex.split(command)
         result = CliRunner().invoke(main, arguments)
         assert (program, result.exit_code) == ("driftline", 0), f"{command}: {result.output}"
+
+
+def _rules_ask(client, namespace):
+    """The exported rules and watches find that it is past the last flight, and nothing else."""
+    made = files.export(monitors.load(ROOT / "demo" / "monitors.yml", namespace))
+    for now, expected in ((UNTIL - timedelta(hours=1), "silent"), (datetime.now(UTC), "stopped")):
+        speaking = {identity for identity, rule in made.rules.items() if of_rule(client, rule, now).groups}
+        watching = {name for name, watch in made.watches.items() if of_watch(client, name, watch, now)[0].groups}
+        assert speaking == watching == {f"driftline-{namespace}-arrival-delay-{expected}"}

@@ -1,0 +1,1 @@
+"""Kibana rules, Watcher watches and Prometheus rules, made from monitors.yml."""

@@ -1,0 +1,1 @@
+"""Rules tried on history before they call anybody: `driftline plan`."""
