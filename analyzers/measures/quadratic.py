@@ -159,11 +159,13 @@ def _correlated(linear: FloatArray, odds: FloatArray) -> FloatArray:
 
 
 def _at(raw: FloatArray, quantiles: FloatArray, distances: FloatArray) -> FloatArray:
-    """The distance at which a quantile equals the value counted, between knots, shape (knots, windows)."""
-    before = np.clip((quantiles <= raw).sum(0) - 1, 0, len(quantiles) - 2)[None]
-    low, high = (np.take_along_axis(quantiles, at, 0)[0] for at in (before, before + 1))
+    """The least distance at which a quantile reaches the value counted; both are of shape (knots, windows)."""
+    climbing = np.maximum.accumulate(quantiles, axis=0)
+    before = np.clip((climbing <= raw).sum(0) - 1, 0, KNOTS - 2)[None]
+    low, high = (np.take_along_axis(climbing, at, 0)[0] for at in (before, before + 1))
     near, far = (np.take_along_axis(distances, at, 0)[0] for at in (before, before + 1))
-    return np.asarray(near + np.clip((raw - low) / (high - low), 0.0, 1.0) * (far - near), np.float64)
+    share = np.where(raw > low, np.minimum(1.0, (raw - low) / (high - low)), 0.0)
+    return np.asarray(near + share * (far - near), np.float64)
 
 
 def _gamma_quantile(mean: FloatArray, variance: FloatArray, z: FloatArray) -> FloatArray:
