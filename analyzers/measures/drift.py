@@ -19,6 +19,7 @@ from scipy import special, stats
 
 from ..arrays import FloatArray
 from . import quadratic, sampling
+from .inversion import around_distance
 from .measure import Distribution, Estimates, Measure, Scatter, Subject
 
 Shares = tuple[FloatArray, FloatArray]
@@ -166,7 +167,7 @@ def _defined(values: FloatArray, now: FloatArray, before: FloatArray) -> FloatAr
 def _absolute(
     function: Callable[[FloatArray, FloatArray], FloatArray],
     null: Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]],
-    error: Callable[[FloatArray, FloatArray], FloatArray],
+    errors: Callable[[FloatArray, FloatArray], sampling.Errors],
     current: Distribution,
     reference: Distribution | None,
 ) -> Estimates:
@@ -176,7 +177,7 @@ def _absolute(
     now, before = sides
     value = _defined(function(now, before), now, before)
     expected, deviation = null(now, before)
-    lower, upper = sampling.around_distance(value, expected, deviation, error(now, before), now.sum(-1))
+    lower, upper = around_distance(value, expected, deviation, errors(now, before), now.sum(-1))
     return Estimates.of(
         value,
         lower=lower,
@@ -223,7 +224,7 @@ def _ks(current: Distribution, reference: Distribution | None) -> Estimates:
     value, bound = kolmogorov_smirnov(now, before, edges)
     value = _defined(value, now, before)
     expected, deviation = sampling.kolmogorov(n, m)
-    lower, upper = sampling.around_distance(value, expected, deviation, sampling.largest_gap_error(now, before), n)
+    lower, upper = around_distance(value, expected, deviation, sampling.largest_gap_error(now, before), n)
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.nan_to_num(np.maximum(1.0, np.round(n * m / (n + m))), nan=1.0)
     return Estimates.of(
@@ -274,9 +275,9 @@ def _wasserstein(current: Distribution, reference: Distribution | None) -> Estim
     knots = _knots(np.minimum(current.moments.min, edges[0]), edges, np.maximum(current.moments.max, edges[-1]))
     value, bound = wasserstein(now, before, knots)
     value = _defined(value / spread, now, before)
-    expected, deviation = sampling.area(now, before, edges)
-    error = sampling.area_error(now, before, knots)
-    lower, upper = sampling.around_distance(value, expected / spread, deviation / spread, error / spread, now.sum(-1))
+    expected, deviation = (side / spread for side in sampling.area(now, before, edges))
+    errors = sampling.area_error(now, before, knots / spread[:, None], value, expected)
+    lower, upper = around_distance(value, expected, deviation, errors, now.sum(-1))
     coarse = _sides(current, reference)
     assert coarse is not None
     return Estimates.of(
@@ -288,8 +289,8 @@ def _wasserstein(current: Distribution, reference: Distribution | None) -> Estim
         reference_size=before.sum(-1),
         error_bound=np.nan_to_num(bound / spread),
         statistic=value,
-        expected=np.nan_to_num(expected / spread),
-        deviation=deviation / spread,
+        expected=np.nan_to_num(expected),
+        deviation=deviation,
     )
 
 

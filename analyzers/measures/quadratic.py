@@ -7,11 +7,7 @@ polynomials by r^k (Eagleson 1964, https://doi.org/10.1214/aoms/1177703591), so 
 variance of the distance without any matrix. In a bin of many values the three numbers are those of Taylor's series, and
 with no change they make the distance a constant times chi-squared; in a bin of few they are summed up exactly.
 
-The interval inverts the test: its ends are the two distances at which the value counted would be the 97.5 % and the
-2.5 % quantile. The distribution is taken as the gamma distribution of that mean and variance, which for chi-squared,
-central or not, is Patnaik's approximation (1949, https://doi.org/10.1093/biomet/36.1-2.202), with quantiles by cube
-roots (Wilson & Hilferty 1931, https://doi.org/10.1073/pnas.17.12.684). Where the value counted lies below what no
-change would give, both ends are 0 (Steiger & Fouladi 1997, What if there were no significance tests?, chapter 9).
+The interval inverts the test, along the line from the reference's shares through the window's.
 
 Counts have shape (windows, bins), results (windows,); they are NaN or infinite where a side is empty, and it is for the
 caller to quieten NumPy about that.
@@ -28,11 +24,12 @@ from scipy import special
 
 from ..arrays import FloatArray
 from .intervals import student
+from .inversion import REACH, TRUTHS, end, gamma_quantile
 
 FEW, SUMMED = 12.0, 41
 """Below so many expected values a bin is summed up exactly, over so many counts; what is beyond them is 1e-9."""
-KNOTS, REACH, LEAST = 9, 4.0, 1e-9
-"""Points of the path."""
+LEAST = 1e-9
+"""The least true share of a bin that is looked at."""
 
 Of4 = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], FloatArray]
 
@@ -90,21 +87,15 @@ class Quadratic:
             null: Its mean and variance when nothing has changed.
         """
         n, m = current.sum(-1, keepdims=True), reference.sum(-1, keepdims=True)
-        # Half a count where there is none, since no true share of a category that exists is 0.
-        q = np.where(current + reference > 0, np.maximum(reference, 0.5), 0.0)
-        q = q / q.sum(-1, keepdims=True)
         added, variance = null
-        unit = variance / (2 * added)
-        farthest = 1 + REACH * np.sqrt(unit / np.maximum(raw, 1e-300))
-        steps = np.linspace(0.0, 1.0, KNOTS)[:, None, None] * farthest[:, None]
-        p = np.where(q > 0, np.maximum(q + steps * (current / n - q), LEAST), 0.0)
-        p = p / p.sum(-1, keepdims=True)
+        # The root of the distance scatters, near no change, by the root of its chi-squared's unit.
+        farthest = 1 + REACH * np.sqrt(variance / (2 * added) / np.maximum(raw, 1e-300))
+        p, q = _path(current, reference, farthest)
         distance = np.maximum(0.0, self.terms(p, q, n, m).sum(-1))
         added, variance = self._moments(p, q, n, m)
-        quantile = student(n[..., 0])
-        ends = (_gamma_quantile(distance + added, variance, sign * quantile) for sign in (1, -1))
-        lower, upper = (_at(raw, end, distance) for end in ends)
-        return lower, upper
+        z = student(n[..., 0])
+        lower, upper = (gamma_quantile(distance + added, variance, side) for side in (z, -z))
+        return end(raw, lower, distance), end(raw, upper, distance)
 
     def _moments(self, p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:
         """By how much the distance's mean exceeds that of the true shares, and its variance."""
@@ -146,6 +137,24 @@ class Quadratic:
         return Moves(mean, linear, square, np.maximum(0.0, variance - linear**2 - square**2))
 
 
+def _path(current: FloatArray, reference: FloatArray, farthest: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """True shares that may be: the window's, shape (truths, windows, bins), and the reference's, (windows, bins).
+
+    Many shares give the same distance; those are taken that lie on the line from the reference's through the window's.
+
+    Args:
+        current: Counts, shape (windows, bins).
+        reference: The same of the reference.
+        farthest: How far to go, shape (windows,): 0 for the reference's shares, 1 for the window's as counted.
+    """
+    # Half a count where there is none, since no true share of a category that exists is 0.
+    q = np.where(current + reference > 0, np.maximum(reference, 0.5), 0.0)
+    q = q / q.sum(-1, keepdims=True)
+    steps = np.linspace(0.0, 1.0, TRUTHS)[:, None, None] * farthest[:, None]
+    p = np.where(q > 0, np.maximum(q + steps * (current / current.sum(-1, keepdims=True) - q), LEAST), 0.0)
+    return p / p.sum(-1, keepdims=True), q
+
+
 def _taylor(p: FloatArray, slope: FloatArray, bend: FloatArray, n: FloatArray) -> Moves:
     there = p > 0
     spread = p * (1 - p) / n
@@ -156,22 +165,6 @@ def _taylor(p: FloatArray, slope: FloatArray, bend: FloatArray, n: FloatArray) -
 def _correlated(linear: FloatArray, odds: FloatArray) -> FloatArray:
     """Variance of a sum of bins that move so with their counts."""
     return np.asarray((linear**2 * (1 + odds)).sum(-1) - (linear * np.sqrt(odds)).sum(-1) ** 2, np.float64)
-
-
-def _at(raw: FloatArray, quantiles: FloatArray, distances: FloatArray) -> FloatArray:
-    """The least distance at which a quantile reaches the value counted; both are of shape (knots, windows)."""
-    climbing = np.maximum.accumulate(quantiles, axis=0)
-    before = np.clip((climbing <= raw).sum(0) - 1, 0, KNOTS - 2)[None]
-    low, high = (np.take_along_axis(climbing, at, 0)[0] for at in (before, before + 1))
-    near, far = (np.take_along_axis(distances, at, 0)[0] for at in (before, before + 1))
-    share = np.where(raw > low, np.minimum(1.0, (raw - low) / (high - low)), 0.0)
-    return np.asarray(near + share * (far - near), np.float64)
-
-
-def _gamma_quantile(mean: FloatArray, variance: FloatArray, z: FloatArray) -> FloatArray:
-    """Quantile of the gamma distribution, at those of the normal distribution."""
-    relative = variance / np.maximum(mean, 1e-300) ** 2
-    return np.asarray(mean * np.maximum(0.0, 1 - relative / 9 + z * np.sqrt(relative) / 3) ** 3, np.float64)
 
 
 def _psi(p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> FloatArray:

@@ -18,6 +18,9 @@ from scipy import special
 from ..arrays import FloatArray
 from .intervals import student
 
+Errors = tuple[FloatArray, FloatArray]
+"""Standard errors of a distance: of a truth below the value counted, and of one above."""
+
 HALF_NORMAL = float(np.sqrt(2 / np.pi))
 """Mean of the absolute value of a standard normal variable."""
 KOLMOGOROV_MEAN = float(np.sqrt(np.pi / 2) * np.log(2))
@@ -34,24 +37,6 @@ def linear(p: FloatArray, slopes: FloatArray, n: FloatArray) -> FloatArray:
 def inverse_sizes(n: FloatArray, m: FloatArray) -> FloatArray:
     """`1/n + 1/m`, infinite where a side is empty."""
     return np.asarray(1 / n + 1 / m, np.float64)
-
-
-def around_distance(
-    value: FloatArray, expected: FloatArray, deviation: FloatArray, error: FloatArray, n: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """The interval of a distance that sampling makes too large: it adds in squares, as errors do.
-
-    Args:
-        value: The distance.
-        expected: Its mean, had nothing changed.
-        deviation: Its standard deviation, had nothing changed: that of the part of the distance which is noise.
-        error: Its standard error by the delta method, where something has changed.
-        n: Size of the window.
-    """
-    centre = np.sqrt(np.maximum(0.0, value**2 - expected**2))
-    noise = np.minimum(1.0, expected / np.maximum(value, 1e-300))
-    half = student(n) * np.hypot(error, deviation * noise)
-    return np.maximum(0.0, centre - half), np.maximum(value, centre + half)
 
 
 def _pooled(current: FloatArray, reference: FloatArray) -> FloatArray:
@@ -82,11 +67,12 @@ def _absolute_variance(errors: FloatArray, correlation: FloatArray) -> FloatArra
     return np.asarray(np.maximum(0.0, np.einsum("...i,...ij,...j->...", errors, joint, errors)), np.float64)
 
 
-def total_variation_error(current: FloatArray, reference: FloatArray) -> FloatArray:
+def total_variation_error(current: FloatArray, reference: FloatArray) -> Errors:
     """Standard error of the total variation distance when something has changed."""
     p, q, n, m = _sides(current, reference)
     slopes = np.sign(p - q) / 2
-    return np.sqrt(linear(p, slopes, n) + linear(q, slopes, m))
+    error = np.sqrt(linear(p, slopes, n) + linear(q, slopes, m))
+    return error, error
 
 
 def largest_share(current: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -108,11 +94,18 @@ def _largest_of(bins: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatA
     return quantiles.mean(-1) * error, quantiles.std(-1) * error
 
 
-def largest_share_error(current: FloatArray, reference: FloatArray) -> FloatArray:
-    """Standard error of the largest change of a share when something has changed."""
+def largest_share_error(current: FloatArray, reference: FloatArray) -> Errors:
+    """Standard errors of the largest change of a share when something has changed.
+
+    For the upper end each bin has its own interval, and that counts which reaches farthest: the bin with the largest
+    change need not be the one that looks so.
+    """
     p, q, n, m = _sides(current, reference)
-    at = np.expand_dims(np.abs(p - q).argmax(-1), -1)
-    return _share_error(np.take_along_axis(p, at, -1)[..., 0], np.take_along_axis(q, at, -1)[..., 0], n, m)
+    changes, errors = np.abs(p - q), _share_error(p, q, n[..., None], m[..., None])
+    at = changes.argmax(-1, keepdims=True)
+    z = student(n)
+    farthest = (changes + z[..., None] * errors).max(-1)
+    return np.take_along_axis(errors, at, -1)[..., 0], (farthest - changes.max(-1)) / z
 
 
 def _share_error(p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> FloatArray:
@@ -130,12 +123,13 @@ def kolmogorov(n: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:
     return KOLMOGOROV_MEAN * size, np.sqrt(KOLMOGOROV_VARIANCE) * size
 
 
-def largest_gap_error(current: FloatArray, reference: FloatArray) -> FloatArray:
+def largest_gap_error(current: FloatArray, reference: FloatArray) -> Errors:
     """Standard error of the Kolmogorov-Smirnov statistic: that of the two cumulative shares where it is attained."""
     p, q, n, m = _sides(current, reference)
     f, g = np.cumsum(p, axis=-1), np.cumsum(q, axis=-1)
     at = np.expand_dims(np.abs(f - g).argmax(-1), -1)
-    return _share_error(np.take_along_axis(f, at, -1)[..., 0], np.take_along_axis(g, at, -1)[..., 0], n, m)
+    error = _share_error(np.take_along_axis(f, at, -1)[..., 0], np.take_along_axis(g, at, -1)[..., 0], n, m)
+    return error, error
 
 
 def area(current: FloatArray, reference: FloatArray, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -161,13 +155,34 @@ def _weights(edges: FloatArray) -> FloatArray:
     return np.asarray((np.concatenate([[0.0], widths]) + np.concatenate([widths, [0.0]])) / 2, np.float64)
 
 
-def area_error(current: FloatArray, reference: FloatArray, knots: FloatArray) -> FloatArray:
-    """Standard error of the area between two cumulative distributions when something has changed."""
+def area_error(
+    current: FloatArray, reference: FloatArray, knots: FloatArray, value: FloatArray, expected: FloatArray
+) -> Errors:
+    """Standard errors of the area between two cumulative distributions when something has changed.
+
+    As far as the gaps between the distributions are noise, so are their signs, and errors of bins cancel that would not
+    if all lay on one side: for the upper end that much is taken of the error of a shift, which is that of the means.
+
+    Args:
+        current: Counts per fine bin, shape (windows, bins).
+        reference: The same of the reference.
+        knots: Ends of the bins, shape (windows, bins + 1).
+        value: The area, shape (windows,).
+        expected: Its mean, had nothing changed.
+    """
     p, q, n, m = _sides(current, reference)
     gaps = np.cumsum(p - q, axis=-1)
     before = np.concatenate([np.zeros((*gaps.shape[:-1], 1)), gaps[..., :-1]], axis=-1)
-    signed = np.sign(gaps + before) * np.diff(knots, axis=-1)
-    # More of one bin lifts the cumulative distribution in all bins behind it, and in the bin itself by half.
-    behind = signed[..., ::-1].cumsum(-1)[..., ::-1]
-    slopes = behind - signed / 2
-    return np.sqrt(linear(p, slopes, n) + linear(q, slopes, m))
+    widths = np.diff(knots, axis=-1)
+    # As the gaps look, and as if all were on one side.
+    seen, shifted = (
+        linear(p, slopes, n) + linear(q, slopes, m)
+        for slopes in (_behind(np.sign(gaps + before) * widths), _behind(widths))
+    )
+    noise = np.minimum(1.0, expected / np.maximum(value, 1e-300))
+    return np.sqrt(seen), np.sqrt(np.maximum(seen, (1 - noise) * seen + noise * shifted))
+
+
+def _behind(widths: FloatArray) -> FloatArray:
+    """What more of a bin changes: the cumulative distribution in all bins behind it, and in the bin itself by half."""
+    return np.asarray(widths[..., ::-1].cumsum(-1)[..., ::-1] - widths / 2, np.float64)
