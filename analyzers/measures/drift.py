@@ -20,6 +20,7 @@ from scipy import special, stats
 from ..arrays import FloatArray
 from . import quadratic, sampling
 from .inversion import around_distance
+from .largest_gap import lower_end
 from .measure import Distribution, Estimates, Measure, Scatter, Subject
 
 Shares = tuple[FloatArray, FloatArray]
@@ -37,13 +38,7 @@ def psi(current: FloatArray, reference: FloatArray) -> FloatArray:
     An empty bin counts as half an observation, so that the logarithm exists; other bins are left as they are.
     Source: Yurdakul & Naranjo 2020, https://doi.org/10.21314/JRMV.2020.227.
     """
-    p, q = _filled(current), _filled(reference)
-    return np.asarray(((p - q) * np.log(p / q)).sum(-1), np.float64)
-
-
-def _filled(counts: FloatArray) -> FloatArray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.maximum(counts, 0.5) / counts.sum(-1, keepdims=True), np.float64)
+    return quadratic.PSI.of(current, reference)
 
 
 def jensen_shannon(current: FloatArray, reference: FloatArray) -> FloatArray:
@@ -51,10 +46,7 @@ def jensen_shannon(current: FloatArray, reference: FloatArray) -> FloatArray:
 
     Source: Endres & Schindelin 2003, https://doi.org/10.1109/TIT.2003.813506.
     """
-    p, q = shares(current, reference)
-    m = (p + q) / 2
-    divergence = (special.rel_entr(p, m).sum(-1) + special.rel_entr(q, m).sum(-1)) / 2
-    return np.asarray(np.maximum(0.0, divergence / np.log(2)), np.float64)
+    return quadratic.JENSEN_SHANNON.of(current, reference)
 
 
 def hellinger(current: FloatArray, reference: FloatArray) -> FloatArray:
@@ -62,8 +54,7 @@ def hellinger(current: FloatArray, reference: FloatArray) -> FloatArray:
 
     Source: https://encyclopediaofmath.org/wiki/Hellinger_distance.
     """
-    p, q = shares(current, reference)
-    return np.asarray(((np.sqrt(p) - np.sqrt(q)) ** 2).sum(-1) / 2, np.float64)
+    return quadratic.HELLINGER.of(current, reference)
 
 
 def total_variation(current: FloatArray, reference: FloatArray) -> FloatArray:
@@ -107,12 +98,7 @@ def cramers_v(current: FloatArray, reference: FloatArray) -> FloatArray:
 
     Source: Cramer 1946, Mathematical Methods of Statistics, chapter 21.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(chi_squared(current, reference)[0] / (current.sum(-1) + reference.sum(-1)), np.float64)
-
-
-def _statistic(current: FloatArray, reference: FloatArray) -> FloatArray:
-    return chi_squared(current, reference)[0]
+    return quadratic.CRAMERS_V.of(current, reference)
 
 
 def _sides(current: Distribution, reference: Distribution | None) -> tuple[FloatArray, FloatArray] | None:
@@ -128,7 +114,6 @@ def _unknown(current: Distribution, reference: Distribution | None) -> Estimates
 
 
 def _quadratic(
-    function: Callable[[FloatArray, FloatArray], FloatArray],
     kind: quadratic.Quadratic,
     current: Distribution,
     reference: Distribution | None,
@@ -140,7 +125,7 @@ def _quadratic(
     if (sides := _sides(current, reference)) is None:
         return _unknown(current, reference)
     now, before = sides
-    raw = _defined(function(now, before), now, before)
+    raw = _defined(kind.of(now, before), now, before)
     expected, variance = kind.null(now, before)
     value = np.maximum(0.0, raw - expected) if corrected else raw
     lower, upper = kind.interval(now, before, raw, (expected, variance))
@@ -224,12 +209,13 @@ def _ks(current: Distribution, reference: Distribution | None) -> Estimates:
     value, bound = kolmogorov_smirnov(now, before, edges)
     value = _defined(value, now, before)
     expected, deviation = sampling.kolmogorov(n, m)
-    lower, upper = around_distance(value, expected, deviation, sampling.largest_gap_error(now, before), n)
+    error = sampling.largest_gap_error(now, before)
+    _, upper = around_distance(value, expected, deviation, (error, error), n)
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.nan_to_num(np.maximum(1.0, np.round(n * m / (n + m))), nan=1.0)
     return Estimates.of(
         value,
-        lower=lower,
+        lower=np.minimum(value, lower_end(now, before, value, error)),
         upper=np.minimum(1.0, upper),
         p_value=stats.kstwo.sf(np.nan_to_num(value), size),
         sample_size=n,
@@ -314,7 +300,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="psi",
         title="Population stability index",
-        compute=partial(_quadratic, psi, quadratic.PSI, corrected=True),
+        compute=partial(_quadratic, quadratic.PSI, corrected=True),
         scatter=Scatter.QUADRATIC,
         warning=0.1,
         critical=0.25,
@@ -323,7 +309,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="jensen_shannon",
         title="Jensen-Shannon distance",
-        compute=partial(_quadratic, jensen_shannon, quadratic.JENSEN_SHANNON, root=True, corrected=True),
+        compute=partial(_quadratic, quadratic.JENSEN_SHANNON, root=True, corrected=True),
         scatter=Scatter.QUADRATIC,
         warning=0.13,
         critical=0.21,
@@ -332,7 +318,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="hellinger",
         title="Hellinger distance",
-        compute=partial(_quadratic, hellinger, quadratic.HELLINGER, root=True),
+        compute=partial(_quadratic, quadratic.HELLINGER, root=True),
         scatter=Scatter.QUADRATIC,
         warning=0.11,
         critical=0.17,
@@ -362,7 +348,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="chi_squared",
         title="Chi-squared statistic",
-        compute=partial(_quadratic, _statistic, quadratic.CHI_SQUARED),
+        compute=partial(_quadratic, quadratic.CHI_SQUARED),
         scatter=Scatter.QUADRATIC,
         default=False,
         source="https://docs.scipy.org/doc/scipy/reference/generated/scipy.stats.chi2_contingency.html",
@@ -370,7 +356,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="cramers_v",
         title="Cramer's V",
-        compute=partial(_quadratic, cramers_v, quadratic.CRAMERS_V, root=True),
+        compute=partial(_quadratic, quadratic.CRAMERS_V, root=True),
         scatter=Scatter.QUADRATIC,
         warning=0.1,
         critical=0.2,

@@ -20,6 +20,7 @@ REACH = 4.0
 """Standard deviations beyond the value counted at which the search for an end stops."""
 
 
+@np.errstate(all="ignore")
 def end(value: FloatArray, quantiles: FloatArray, truths: FloatArray) -> FloatArray:
     """The least truth of which a quantile reaches the value counted.
 
@@ -45,6 +46,7 @@ def gamma_quantile(mean: FloatArray, variance: FloatArray, z: FloatArray) -> Flo
     return np.asarray(mean * np.maximum(0.0, 1 - relative / 9 + z * np.sqrt(relative) / 3) ** 3, np.float64)
 
 
+@np.errstate(all="ignore")
 def around_distance(
     value: FloatArray,
     expected: FloatArray,

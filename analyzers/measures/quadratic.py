@@ -9,8 +9,7 @@ with no change they make the distance a constant times chi-squared; in a bin of 
 
 The interval inverts the test, along the line from the reference's shares through the window's.
 
-Counts have shape (windows, bins), results (windows,); they are NaN or infinite where a side is empty, and it is for the
-caller to quieten NumPy about that.
+Counts have shape (windows, bins), results (windows,); they are NaN where a side is empty.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from ..arrays import FloatArray
 from .intervals import student
 from .inversion import REACH, TRUTHS, end, gamma_quantile
 
-FEW, SUMMED = 12.0, 41
-"""Below so many expected values a bin is summed up exactly, over so many counts; what is beyond them is 1e-9."""
+FEW = ((0.0, 2.0, 15), (2.0, 12.0, 41))
+"""A bin of so many expected values is summed up exactly, over so many counts; what lies beyond them is 1e-8."""
 LEAST = 1e-9
 """The least true share of a bin that is looked at."""
 
@@ -64,17 +63,20 @@ class Quadratic:
     slopes: tuple[Of4, Of4]
     bends: tuple[Of4, Of4]
 
+    @np.errstate(all="ignore")
     def of(self, current: FloatArray, reference: FloatArray) -> FloatArray:
         """The distance of two arrays of counts, as counted."""
         n, m = current.sum(-1, keepdims=True), reference.sum(-1, keepdims=True)
-        return np.asarray(self.terms(current / n, reference / m, n, m).sum(-1), np.float64)
+        return np.asarray(np.maximum(0.0, self.terms(current / n, reference / m, n, m).sum(-1)), np.float64)
 
+    @np.errstate(all="ignore")
     def null(self, current: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of the distance as counted when nothing has changed."""
         n, m = current.sum(-1, keepdims=True), reference.sum(-1, keepdims=True)
         pooled = (current + reference) / (n + m)
         return self._moments(pooled, pooled, n, m)
 
+    @np.errstate(all="ignore")
     def interval(
         self, current: FloatArray, reference: FloatArray, raw: FloatArray, null: tuple[FloatArray, FloatArray]
     ) -> tuple[FloatArray, FloatArray]:
@@ -89,7 +91,8 @@ class Quadratic:
         n, m = current.sum(-1, keepdims=True), reference.sum(-1, keepdims=True)
         added, variance = null
         # The root of the distance scatters, near no change, by the root of its chi-squared's unit.
-        farthest = 1 + REACH * np.sqrt(variance / (2 * added) / np.maximum(raw, 1e-300))
+        unit = np.where(added > 0, variance / (2 * added), 0.0)
+        farthest = 1 + REACH * np.sqrt(unit / np.maximum(raw, 1e-300))
         p, q = _path(current, reference, farthest)
         distance = np.maximum(0.0, self.terms(p, q, n, m).sum(-1))
         added, variance = self._moments(p, q, n, m)
@@ -113,17 +116,17 @@ class Quadratic:
 
     def _moves(self, p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> Moves:
         moves = _taylor(p, self.slopes[0](p, q, n, m), self.bends[0](p, q, n, m), n)
-        few = (n * p < FEW) & (p > 0)
-        if few.any():
+        for least, most, counts in FEW:
+            few = (n * p > least) & (n * p <= most)
             bins = (np.broadcast_to(side, p.shape)[few] for side in (p, q, n, m))
-            for everywhere, there in zip(moves, self._summed(*bins), strict=True):
+            for everywhere, there in zip(moves, self._summed(counts, *bins), strict=True):
                 everywhere[few] = there
         return moves
 
-    def _summed(self, p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> Moves:
-        """Of a list of bins, by the binomial distribution of their counts."""
+    def _summed(self, counts: int, p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> Moves:
+        """Of a list of bins, by the binomial distribution of their counts, of which the first so many matter."""
         p, q, n, m = (side[:, None] for side in (p, q, n, m))
-        k = np.arange(1.0, SUMMED)
+        k = np.arange(1.0, counts)
         ratios = np.maximum(n - k + 1, 0.0) / k * (p / (1 - p))
         chance = np.exp(n * np.log1p(-p)) * np.cumprod(np.column_stack([np.ones_like(p), ratios]), axis=-1)
         count = np.concatenate([[0.0], k])
@@ -168,9 +171,10 @@ def _correlated(linear: FloatArray, odds: FloatArray) -> FloatArray:
 
 
 def _psi(p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> FloatArray:
-    # An empty bin counts as half a value, so that the logarithm exists.
+    # An empty bin counts as half a value, so that the logarithm exists; one that is empty on both sides says nothing.
+    seen = (p > 0) | (q > 0)
     p, q = np.maximum(p, 0.5 / n), np.maximum(q, 0.5 / m)
-    return (p - q) * np.log(p / q)
+    return np.where(seen, (p - q) * np.log(p / q), 0.0)
 
 
 def _jensen_shannon(p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray) -> FloatArray:

@@ -123,13 +123,12 @@ def kolmogorov(n: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:
     return KOLMOGOROV_MEAN * size, np.sqrt(KOLMOGOROV_VARIANCE) * size
 
 
-def largest_gap_error(current: FloatArray, reference: FloatArray) -> Errors:
+def largest_gap_error(current: FloatArray, reference: FloatArray) -> FloatArray:
     """Standard error of the Kolmogorov-Smirnov statistic: that of the two cumulative shares where it is attained."""
     p, q, n, m = _sides(current, reference)
     f, g = np.cumsum(p, axis=-1), np.cumsum(q, axis=-1)
     at = np.expand_dims(np.abs(f - g).argmax(-1), -1)
-    error = _share_error(np.take_along_axis(f, at, -1)[..., 0], np.take_along_axis(g, at, -1)[..., 0], n, m)
-    return error, error
+    return _share_error(np.take_along_axis(f, at, -1)[..., 0], np.take_along_axis(g, at, -1)[..., 0], n, m)
 
 
 def area(current: FloatArray, reference: FloatArray, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
