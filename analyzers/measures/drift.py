@@ -262,7 +262,7 @@ def _wasserstein(current: Distribution, reference: Distribution | None) -> Estim
     value, bound = wasserstein(now, before, knots)
     value = _defined(value / spread, now, before)
     expected, deviation = (side / spread for side in sampling.area(now, before, edges))
-    errors = sampling.area_error(now, before, knots / spread[:, None], value, expected)
+    errors = sampling.area_error(now, before, knots / spread[:, None])
     lower, upper = around_distance(value, expected, deviation, errors, now.sum(-1))
     coarse = _sides(current, reference)
     assert coarse is not None

@@ -56,8 +56,8 @@ def around_distance(
 ) -> tuple[FloatArray, FloatArray]:
     """The interval of a distance that is made of absolute differences, and hence behaves as the root of a sum of squares.
 
-    The mean of its square exceeds the square of the truth by what it is when nothing has changed, and its variance
-    grows with the truth as that of a normal variable's square does.
+    The mean of its square exceeds the square of the truth by what it is when nothing has changed. Its variance grows
+    with the truth as that of a normal variable's square does, and what it is with no change fades as the truth grows.
 
     Args:
         value: The distance.
@@ -70,8 +70,9 @@ def around_distance(
     z = student(n)
     farthest = value + REACH * np.maximum(np.maximum(*errors), expected + deviation)
     truths = (np.linspace(0.0, 1.0, TRUTHS)[:, None] * farthest) ** 2
+    fading = scatter * noise / (truths + noise)
     lower, upper = (
-        np.sqrt(end(value**2, gamma_quantile(truths + noise, scatter + 4 * error**2 * truths, side), truths))
+        np.sqrt(end(value**2, gamma_quantile(truths + noise, fading + 4 * error**2 * truths, side), truths))
         for error, side in zip(errors, (z, -z), strict=True)
     )
     return np.minimum(value, lower), np.maximum(value, upper)

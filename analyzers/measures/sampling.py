@@ -154,32 +154,27 @@ def _weights(edges: FloatArray) -> FloatArray:
     return np.asarray((np.concatenate([[0.0], widths]) + np.concatenate([widths, [0.0]])) / 2, np.float64)
 
 
-def area_error(
-    current: FloatArray, reference: FloatArray, knots: FloatArray, value: FloatArray, expected: FloatArray
-) -> Errors:
+def area_error(current: FloatArray, reference: FloatArray, knots: FloatArray) -> Errors:
     """Standard errors of the area between two cumulative distributions when something has changed.
 
-    As far as the gaps between the distributions are noise, so are their signs, and errors of bins cancel that would not
-    if all lay on one side: for the upper end that much is taken of the error of a shift, which is that of the means.
+    What bins add to the error cancels where gaps have different signs. For the upper end a gap that may be noise has
+    the sign of the whole: of all changes near no change, a shift has the largest error.
 
     Args:
         current: Counts per fine bin, shape (windows, bins).
         reference: The same of the reference.
         knots: Ends of the bins, shape (windows, bins + 1).
-        value: The area, shape (windows,).
-        expected: Its mean, had nothing changed.
     """
     p, q, n, m = _sides(current, reference)
-    gaps = np.cumsum(p - q, axis=-1)
-    before = np.concatenate([np.zeros((*gaps.shape[:-1], 1)), gaps[..., :-1]], axis=-1)
+    f, g = np.cumsum(p, axis=-1) - p / 2, np.cumsum(q, axis=-1) - q / 2
     widths = np.diff(knots, axis=-1)
-    # As the gaps look, and as if all were on one side.
-    seen, shifted = (
+    gaps, whole = f - g, ((f - g) * widths).sum(-1, keepdims=True)
+    unsure = np.abs(gaps) < student(n)[..., None] * _share_error(f, g, n[..., None], m[..., None])
+    seen, turned = (
         linear(p, slopes, n) + linear(q, slopes, m)
-        for slopes in (_behind(np.sign(gaps + before) * widths), _behind(widths))
+        for slopes in (_behind(np.sign(signs) * widths) for signs in (gaps, np.where(unsure, whole, gaps)))
     )
-    noise = np.minimum(1.0, expected / np.maximum(value, 1e-300))
-    return np.sqrt(seen), np.sqrt(np.maximum(seen, (1 - noise) * seen + noise * shifted))
+    return np.sqrt(seen), np.sqrt(np.maximum(seen, turned))
 
 
 def _behind(widths: FloatArray) -> FloatArray:
