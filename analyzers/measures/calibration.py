@@ -114,7 +114,7 @@ def _ece(view: ModelView, reference: ModelView | None) -> Estimate:
     columns = zip(*(expected_calibration_error(curve) for curve in curves), strict=True)
     value, expected, deviation, error = (np.array([sum(column) / len(curves)]) for column in columns)
     size = np.array([max(curve.size for curve in curves)])
-    lower, upper = around_distance(value, expected, deviation, (error, error), size)
+    lower, upper = around_distance(value, expected, deviation, (error, error), size, fades=True)
     (estimate,) = Estimates.of(
         value,
         lower=lower,

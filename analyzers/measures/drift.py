@@ -155,6 +155,8 @@ def _absolute(
     errors: Callable[[FloatArray, FloatArray], sampling.Errors],
     current: Distribution,
     reference: Distribution | None,
+    *,
+    fades: bool,
 ) -> Estimates:
     """A distance that is made of absolute differences of shares."""
     if (sides := _sides(current, reference)) is None:
@@ -162,7 +164,7 @@ def _absolute(
     now, before = sides
     value = _defined(function(now, before), now, before)
     expected, deviation = null(now, before)
-    lower, upper = around_distance(value, expected, deviation, errors(now, before), now.sum(-1))
+    lower, upper = around_distance(value, expected, deviation, errors(now, before), now.sum(-1), fades=fades)
     return Estimates.of(
         value,
         lower=lower,
@@ -210,7 +212,7 @@ def _ks(current: Distribution, reference: Distribution | None) -> Estimates:
     value = _defined(value, now, before)
     expected, deviation = sampling.kolmogorov(n, m)
     error = sampling.largest_gap_error(now, before)
-    _, upper = around_distance(value, expected, deviation, (error, error), n)
+    _, upper = around_distance(value, expected, deviation, (error, error), n, fades=False)
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.nan_to_num(np.maximum(1.0, np.round(n * m / (n + m))), nan=1.0)
     return Estimates.of(
@@ -263,7 +265,7 @@ def _wasserstein(current: Distribution, reference: Distribution | None) -> Estim
     value = _defined(value / spread, now, before)
     expected, deviation = (side / spread for side in sampling.area(now, before, edges))
     errors = sampling.area_error(now, before, knots / spread[:, None])
-    lower, upper = around_distance(value, expected, deviation, errors, now.sum(-1))
+    lower, upper = around_distance(value, expected, deviation, errors, now.sum(-1), fades=True)
     coarse = _sides(current, reference)
     assert coarse is not None
     return Estimates.of(
@@ -328,7 +330,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="total_variation",
         title="Total variation distance",
-        compute=partial(_absolute, total_variation, sampling.total_variation, sampling.total_variation_error),
+        compute=partial(_absolute, total_variation, sampling.total_variation, sampling.total_variation_error, fades=False),
         scatter=Scatter.ABSOLUTE,
         warning=0.12,
         critical=0.2,
@@ -338,7 +340,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="l_infinity",
         title="Largest change of a share",
-        compute=partial(_absolute, l_infinity, sampling.largest_share, sampling.largest_share_error),
+        compute=partial(_absolute, l_infinity, sampling.largest_share, sampling.largest_share_error, fades=True),
         scatter=Scatter.ABSOLUTE,
         warning=0.1,
         critical=0.2,

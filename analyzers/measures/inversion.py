@@ -53,6 +53,8 @@ def around_distance(
     deviation: FloatArray,
     errors: tuple[FloatArray, FloatArray],
     n: FloatArray,
+    *,
+    fades: bool,
 ) -> tuple[FloatArray, FloatArray]:
     """The interval of a distance that is made of absolute differences, and hence behaves as the root of a sum of squares.
 
@@ -65,14 +67,17 @@ def around_distance(
         deviation: Its standard deviation, had nothing changed.
         errors: Its standard errors where something has changed: of a truth below the value, and of one above.
         n: Size of the window.
+        fades: Whether what sampling adds can fade as well, since all differences can be far from 0: for the upper end
+            it does. Those of shares cannot, since they sum to 0.
     """
     noise, scatter = expected**2 + deviation**2, 4 * (expected * deviation) ** 2 + 2 * deviation**4
     z = student(n)
     farthest = value + REACH * np.maximum(np.maximum(*errors), expected + deviation)
     truths = (np.linspace(0.0, 1.0, TRUTHS)[:, None] * farthest) ** 2
-    fading = scatter * noise / (truths + noise)
+    near = noise / (truths + noise)
+    added = near * noise + (1 - near) * errors[1] ** 2 if fades else noise
     lower, upper = (
-        np.sqrt(end(value**2, gamma_quantile(truths + noise, fading + 4 * error**2 * truths, side), truths))
-        for error, side in zip(errors, (z, -z), strict=True)
+        np.sqrt(end(value**2, gamma_quantile(truths + more, near * scatter + 4 * error**2 * truths, side), truths))
+        for more, error, side in zip((noise, added), errors, (z, -z), strict=True)
     )
     return np.minimum(value, lower), np.maximum(value, upper)
