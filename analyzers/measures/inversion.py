@@ -30,9 +30,10 @@ def end(value: FloatArray, quantiles: FloatArray, truths: FloatArray) -> FloatAr
         truths: Of which truth, increasing, of the same shape.
     """
     climbing = np.maximum.accumulate(quantiles, axis=0)
-    before = np.clip((climbing <= value).sum(0) - 1, 0, len(climbing) - 2)[None]
-    low, high = (np.take_along_axis(climbing, at, 0)[0] for at in (before, before + 1))
-    near, far = (np.take_along_axis(truths, at, 0)[0] for at in (before, before + 1))
+    before = np.clip((climbing <= value).sum(0) - 1, 0, len(climbing) - 2)
+    window = np.arange(climbing.shape[1])
+    low, high = climbing[before, window], climbing[before + 1, window]
+    near, far = truths[before, window], truths[before + 1, window]
     share = np.where(value > low, np.minimum(1.0, (value - low) / (high - low)), 0.0)
     return np.asarray(near + share * (far - near), np.float64)
 

@@ -116,11 +116,13 @@ class Quadratic:
 
     def _moves(self, p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> Moves:
         moves = _taylor(p, self.slopes[0](p, q, n, m), self.bends[0](p, q, n, m), n)
+        expected = n * p
         for least, most, counts in FEW:
-            few = (n * p > least) & (n * p <= most)
-            bins = (np.broadcast_to(side, p.shape)[few] for side in (p, q, n, m))
-            for everywhere, there in zip(moves, self._summed(counts, *bins), strict=True):
-                everywhere[few] = there
+            few = (expected > least) & (expected <= most)
+            if few.any():
+                bins = (np.broadcast_to(side, p.shape)[few] for side in (p, q, n, m))
+                for everywhere, there in zip(moves, self._summed(counts, *bins), strict=True):
+                    everywhere[few] = there
         return moves
 
     def _summed(self, counts: int, p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> Moves:
