@@ -7,7 +7,7 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.13-slim
 COPY --from=build /wheels /wheels
-RUN pip install --no-cache-dir "$(ls /wheels/*.whl)[analyzers]" && rm -r /wheels \
+RUN pip install --no-cache-dir "$(ls /wheels/*.whl)[notify]" && rm -r /wheels \
     && useradd --system --no-create-home driftline
 USER driftline
 ENTRYPOINT ["driftline"]

@@ -340,7 +340,7 @@ def _features(node: Node | None) -> dict[str, str] | None:
 
 def _measures(node: Node | None, task: Task, *, fair: bool) -> tuple[tuple[Measure, ...], dict[str, Threshold]]:
     gaps = [measure.name for measure in MEASURES if measure.subject is Subject.ATTRIBUTE]
-    able = [m for m in MEASURES if task in m.tasks and m.subject is not Subject.OBJECTIVE]
+    able = [m for m in MEASURES if task in m.tasks and m.subject not in (Subject.OBJECTIVE, Subject.FEEDBACK)]
     possible = {m.name: m for m in able if fair or m.name not in gaps}
     if node is None:
         chosen: dict[str, Node | None] = {name: None for name, measure in possible.items() if measure.default}

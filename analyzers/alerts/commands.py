@@ -115,7 +115,8 @@ def _list_precision(found: Sequence[people.Precision], *, as_json: bool) -> None
     if as_json:
         print_json(
             {"model": rule.model, "rule": rule.measure, "useful": rule.useful, "noise": rule.noise}
-            | {"expected": rule.expected, "precision": rule.value, "lower": rule.lower, "upper": rule.upper}
+            | {"expected": rule.expected, "precision": rule.estimate.value}
+            | {"lower": rule.estimate.lower, "upper": rule.estimate.upper}
             for rule in found
         )
     else:

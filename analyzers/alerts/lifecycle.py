@@ -72,7 +72,8 @@ class Horizon:
         own = self.end(version)
         if own is None or self.last is None or self.now - self.last > RETIRED_AFTER:
             return True
-        return self.last - own >= self._windows(self.rule.clear)
+        # A version with little traffic may be silent for a while, at night or in a quiet hour.
+        return self.last - own >= min(RETIRED_AFTER, self._windows(LONGEST_HOLD * self.rule.clear))
 
     def is_silent(self, version: str | None = None) -> bool:
         """Whether windows that should be complete by now are not there, of a version or of the model."""

@@ -74,8 +74,9 @@ def silence_row(silence: Silence) -> Sequence[str]:
 
 def precision_row(found: Precision) -> Sequence[str]:
     """One line a rule."""
-    interval = f"{found.lower:.2f} to {found.upper:.2f}" if found.lower is not None and found.upper is not None else ""
-    value = "" if found.value is None else f"{found.value:.2f}"
+    told = found.estimate
+    interval = f"{told.lower:.2f} to {told.upper:.2f}" if told.lower is not None and told.upper is not None else ""
+    value = "" if told.value is None else f"{told.value:.2f}"
     return (found.model, found.measure, str(found.useful), str(found.noise), str(found.expected), value, interval)
 
 

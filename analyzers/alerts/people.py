@@ -8,18 +8,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
 
-from ..measures.intervals import wilson
+from ..measures import Status, alerting
 from ..profiles.store import document_id
-from ..windows import WindowSize, iso
+from ..windows import Window, WindowSize, iso
 from . import documents
 from .records import Alert, Document, Incident, State
 from .silences import Silence, to_silence
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
+    from ..measures import Estimate
 
 FEWEST_CHARACTERS = 4
 
@@ -65,8 +65,6 @@ class Precision:
         useful: How often they were useful, by what people said last of each.
         noise: How often they were noise.
         expected: How often they were right, and known before.
-        lower: Lower end of the 95 % interval of the share of useful ones among useful and noise.
-        upper: Upper end.
     """
 
     model: str
@@ -74,14 +72,11 @@ class Precision:
     useful: int
     noise: int
     expected: int
-    lower: float | None
-    upper: float | None
 
     @property
-    def value(self) -> float | None:
-        """Share of the useful ones among useful and noise; None where nobody said either."""
-        told = self.useful + self.noise
-        return self.useful / told if told else None
+    def estimate(self) -> Estimate:
+        """Share of the useful ones among useful and noise; without a value where nobody said either."""
+        return alerting.precision(self.useful, self.noise)
 
 
 def incidents(
@@ -170,11 +165,39 @@ def acknowledge(cluster: Cluster, incident: Incident, who: str, note: str | None
 
 
 def judge(cluster: Cluster, found: Whole, worth: Worth, who: str, note: str | None, now: datetime) -> None:
-    """Note what an incident was worth."""
-    told = {"incident": found.incident.id, "verdict": worth.value, "rule": rule(found)} | (
-        {"note": note} if note else {}
-    )
-    _say(cluster, documents.FEEDBACK, found.incident, who, now, {"feedback": told})
+    """Note what an incident was worth, and what the month's feedback makes of its rule: `alert_precision`."""
+    told = {"incident": found.incident.id, "verdict": worth.value, "rule": rule(found)}
+    _say(cluster, documents.FEEDBACK, found.incident, who, now, {"feedback": told | ({"note": note} if note else {})})
+    month = WindowSize("month").at(now)
+    of_month = {"range": {"@timestamp": month.range()}}
+    query = {"bool": {"filter": [of_month, {"term": {"model.name": found.incident.model}}]}}
+    rules = precisions(cluster.alerting(documents.FEEDBACK, query))
+    (mine,) = [one for one in rules if one.measure == told["rule"]]
+    document = metric(mine, month, now)
+    identity = document_id(mine.model, mine.measure, alerting.PRECISION, iso(month.start))
+    action = {"index": {"_index": cluster.streams.metrics, "_id": identity}}
+    cluster.write([orjson.dumps(action), orjson.dumps(document)])
+
+
+def metric(found: Precision, window: Window, now: datetime) -> dict[str, Any]:
+    """The precision of a rule as it is stored in the monitoring index. Pure."""
+    told, bounds = found.estimate, {"start": iso(window.start), "end": iso(window.end), "size": "month"}
+    numbers = {"value": told.value, "lower": told.lower, "upper": told.upper}
+    return {
+        "@timestamp": bounds["start"],
+        "model": {"name": found.model, "version": "*"},
+        "window": bounds,
+        "feature": {"name": found.measure},
+        "metric": {
+            "name": alerting.PRECISION,
+            "family": "alerting",
+            **{name: number for name, number in numbers.items() if number is not None},
+            "sample_size": told.sample_size,
+            "status": (Status.OK if told.sample_size else Status.INSUFFICIENT).value,
+            "judged": iso(now),
+            "revision": 0,
+        },
+    }
 
 
 def rule(found: Whole) -> str:
@@ -214,9 +237,4 @@ def precisions(feedback: Iterable[Document]) -> list[Precision]:
 
 
 def _precision(model: str, measure: str, verdicts: Sequence[str]) -> Precision:
-    useful, noise, expected = (verdicts.count(worth.value) for worth in Worth)
-    lower, upper = wilson(np.array(float(useful)), np.array(float(useful + noise)))
-    told = useful + noise > 0
-    return Precision(
-        model, measure, useful, noise, expected, float(lower) if told else None, float(upper) if told else None
-    )
+    return Precision(model, measure, *(verdicts.count(worth.value) for worth in Worth))

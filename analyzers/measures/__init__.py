@@ -5,6 +5,7 @@ from __future__ import annotations
 from driftline.ingest.events import Task
 
 from . import (
+    alerting,
     calibration,
     classification,
     concept,
@@ -45,6 +46,7 @@ MEASURES: tuple[Measure, ...] = (
     *quality.MEASURES,
     *service.MEASURES,
     *objective.MEASURES,
+    *alerting.MEASURES,
 )
 
 _BY_NAME = {measure.name: measure for measure in MEASURES}

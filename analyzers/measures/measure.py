@@ -26,6 +26,7 @@ class Subject(StrEnum):
     SERIES = "series"  # all windows up to this one
     ROWS = "rows"  # a random sample of predictions
     OBJECTIVE = "objective"  # events that are good or bad, in all windows up to this one
+    FEEDBACK = "feedback"  # what people said of incidents
 
 
 class Direction(StrEnum):

@@ -324,13 +324,26 @@ class TestCommands:
         assert "--feature" in result.stderr
         assert "allowed: a length" in run("silence", "--model", "m", "--for", "soon", "--reason", "r").stderr
 
-    def test_feedback_makes_the_precision_of_a_rule(self, run, incident):
+    def test_feedback_makes_the_precision_of_a_rule(self, run, world, incident):
         """What is said last of an incident counts."""
         run("feedback", incident.id, "noise", "--by", "ada")
         run("feedback", incident.id, "useful", "--by", "bob")
         found = json.loads(run("list", "--precision", "--json").stdout)
         assert (found["rule"], found["useful"], found["noise"], found["precision"]) == ("psi", 1, 0, 1.0)
         assert run("list", "--precision").stdout.splitlines()[1].startswith("churn\tpsi\t1\t0\t0\t1.00")
+        world.cluster.refresh(world.cluster.streams.metrics)
+        arguments = [
+            "metrics",
+            "--measure",
+            "alert_precision",
+            "--json",
+            "--namespace",
+            world.cluster.streams.namespace,
+        ]
+        metric = json.loads(CliRunner().invoke(main, arguments).stdout)
+        assert metric["feature"]["name"] == "psi"
+        assert (metric["metric"]["value"], metric["metric"]["sample_size"]) == (1.0, 1)
+        assert metric["metric"]["lower"] < 0.3
 
 
 def test_fields_of_all_documents_are_mapped(world, client, streams):

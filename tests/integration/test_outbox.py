@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import orjson
 import pytest
 from receiving import receiving
 
-from driftline.analyzers import monitors
+from driftline.analyzers import monitors, scheduler
 from driftline.analyzers.alerts.delivery.send import send_notices
 from driftline.analyzers.alerts.documents import of_notice
 from driftline.analyzers.alerts.records import Notice, Severity, Telling
@@ -172,31 +174,79 @@ def test_without_a_channel_nothing_is_lost_and_old_news_is_told_to_nobody(desk, 
 
 
 def test_killed_at_any_step_each_notice_is_told_once(desk, tmp_path, elasticsearch_url, client, streams):
-    """SIGKILL before each call that leaves the process, one after the other; who honours the key is told once."""
-    (tmp_path / "monitors.yml").write_text(MODEL + WEBHOOK % "")
+    """SIGKILL before each call that leaves the process, one after the other; who honours the key is told once.
 
-    def analyzer(now: datetime, kill_at: int) -> int:
+    One notice is sent, one is held beyond the cap, which is told, and comes in the digest at the end of the hour.
+    """
+    (tmp_path / "monitors.yml").write_text(MODEL + WEBHOOK % ", cap: {notices: 1, per: 1h}")
+
+    def analyzer(minutes: float, kill_at: int = 0) -> bool:
         command = [sys.executable, str(CHILD), elasticsearch_url, streams.namespace, str(tmp_path / "monitors.yml")]
-        return subprocess.run([*command, now.isoformat(), str(kill_at)], check=False, capture_output=True).returncode
+        now = (NOW + minutes * MINUTE).isoformat()
+        return subprocess.run([*command, now, str(kill_at)], check=False, capture_output=True).returncode != 0
 
     posts, step, killed = [], 0, True
     while killed:
         step += 1
         client.indices.delete(index=streams.alerts, ignore_unavailable=True)
         desk.receiver.told.clear()
-        desk.decide(notice(0), notice(1, Severity.TICKET))
-        killed = analyzer(NOW, step) != 0
-        assert analyzer(NOW + 3 * MINUTE, 0) == 0
-        assert set(desk.receiver.keys) == {"notice-0", "notice-1"}, f"killed at step {step}"
-        assert {d["delivery"]["state"] for d in desk.deliveries()} == {"sent"}, f"killed at step {step}"
+        desk.decide(notice(0), notice(1))
+        killed = analyzer(0, step)
+        assert not analyzer(3)
+        killed |= analyzer(31, step)
+        assert not analyzer(34)
+        told = {document["notice"]["telling"]: document for _, document in desk.receiver.told}
+        assert set(told) == {"opened", "overflow", "digest"}, f"killed at step {step}"
+        assert len(set(desk.receiver.keys)) == 3, f"killed at step {step}"
+        (item,) = told["digest"]["notice"]["document"]["items"]
+        assert {item["title"], told["opened"]["message"]} == {"m: moved: f0", "m: moved: f1"}
+        states = Counter(d["delivery"]["state"] for d in desk.deliveries())
+        assert states == {"sent": 3, "collected": 1}, f"killed at step {step}"
         posts.append(len(desk.receiver.keys))
-        assert step < 50
-    assert step > 10, "there are more steps than that"
-    assert max(posts) == 3, "killed between sending and noting it, one is sent again, under the same key"
+        assert step < 60
+    assert step > 15, "there are more steps than that"
+    assert max(posts) > 3, "killed between sending and noting it, one is sent again, under the same key"
+
+
+def test_nothing_of_an_incident_overtakes_what_was_not_taken_yet(desk):
+    """That it is over is told after that it is on, also where both were decided at once, and one is tried again."""
+    both = (notice(0), replace(notice(0, telling=Telling.RESOLVED), id="a-recovery"))
+    desk.decide(*both)
+    desk.receiver.answers = [503]
+    assert desk.round() == {"waiting": 1}
+    assert desk.round(0.1) == {}
+    assert desk.round(1) == {"sent": 2}
+    assert desk.receiver.keys == ["notice-0", "a-recovery"]
+
+
+def test_a_page_goes_over_the_other_channels_after_three_tries(cluster, receiver, monkeypatch):
+    """And over its own, once that is there again."""
+    monkeypatch.setenv("AWAY", "http://127.0.0.1:9/away")
+    text = """notify:
+  channels:
+    away: {kind: webhook, url: "env:AWAY"}
+    hook: {kind: webhook, url: "env:HOOK", key: "env:HOOK_KEY"}
+  routes: [{to: away}]
+"""
+    desk = Desk(cluster, receiver, text)
+    desk.decide(notice())
+    for minutes in (0, 1, 3):
+        assert desk.round(minutes) == {"waiting": 1}
+    assert desk.round(3.1) == {"sent": 1}
+    assert desk.receiver.keys == ["notice-0"]
+
+
+def test_each_turn_of_the_schedule_sends(desk, cluster):
+    """What was decided, also where there is nothing to analyse."""
+    desk.decide(replace(notice(), decided=datetime.now(UTC)))
+    configuration = monitors.parse(MODEL + WEBHOOK % "", namespace=cluster.streams.namespace)
+    scheduler.turn(cluster, configuration, timedelta(days=1), threading.Event())
+    assert desk.receiver.keys == ["notice-0"]
 
 
 def test_secrets_are_in_no_document_and_in_no_line(desk, caplog, cluster):
-    """Addresses with tokens, keys: neither when it works nor when it fails."""
+    """Addresses with tokens, keys: neither when it works nor when it fails, nor for who debugs."""
+    caplog.set_level("DEBUG")
     desk.receiver.answers = [500, 400]
     desk.decide(notice(0), notice(1), notice(2))
     desk.round()

@@ -13,6 +13,7 @@ from benchmarks.client import run as client
 from benchmarks.client.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = "analyzers/alerts/delivery/templates/title.txt.j2"
 HEAVY = ("pandas", "scipy", "apscheduler", "numpy", "pyarrow", "click", "yaml", "elasticsearch", "sklearn")
 
 
@@ -70,7 +71,14 @@ def test_the_wheel_holds_one_namespace(wheel):
     """Everything is below `driftline`, and every room is there."""
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"driftline"}
-    for part in ("ingest/logger.py", "analyzers/pipeline.py", "local/elasticsearch.pom.xml", "py.typed", "cli.py"):
+    for part in (
+        "ingest/logger.py",
+        "analyzers/pipeline.py",
+        "local/elasticsearch.pom.xml",
+        "py.typed",
+        "cli.py",
+        TEMPLATE,
+    ):
         assert f"driftline/{part}" in names
 
 

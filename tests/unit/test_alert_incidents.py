@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from driftline.analyzers import monitors
-from driftline.analyzers.alerts import documents, incidents
+from driftline.analyzers.alerts import documents, incidents, people
 from driftline.analyzers.alerts.impact import Costs, impact
 from driftline.analyzers.alerts.records import Alert, Basis, Kind, Resolution, Series, Severity, State
 from driftline.analyzers.measures import Task
@@ -277,3 +277,23 @@ def test_only_a_binary_model_has_false_positives():
     """Of others `error` is the cost."""
     with pytest.raises(ConfigError, match="only a binary model"):
         monitors.parse("models: [{name: m, task: regression, window: 1h, impact: {false_positive: 2}}]")
+
+
+def test_the_precision_of_a_rule_is_wilsons():
+    """By hand: 8 of 10, https://doi.org/10.1080/01621459.1927.10502953; what was expected counts for neither."""
+    told = [("useful", 8), ("noise", 2), ("expected", 5)]
+    said = [
+        {"model": {"name": "m"}, "feedback": {"incident": f"{verdict}-{n}", "rule": "psi", "verdict": verdict}}
+        for verdict, count in told
+        for n in range(count)
+    ]
+    again = {"model": {"name": "m"}, "feedback": {"incident": "useful-0", "rule": "psi", "verdict": "useful"}}
+    (rule,) = people.precisions([*said, again])
+    assert (rule.useful, rule.noise, rule.expected) == (8, 2, 5)
+    assert rule.estimate.value == 0.8
+    assert (rule.estimate.lower, rule.estimate.upper) == (
+        pytest.approx(0.4902, abs=1e-4),
+        pytest.approx(0.9433, abs=1e-4),
+    )
+    (nobody,) = people.precisions(said[10:])
+    assert nobody.estimate.value is None

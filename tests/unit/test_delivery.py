@@ -96,10 +96,24 @@ class TestRouting:
         held = routing.planned(notice(), settings, NOW, {"oncall": 2, "team": 1})
         assert stages(held) == {"oncall": "held", "team": "waiting", "alerts": "waiting"}
         assert held[0].next == datetime(2026, 3, 2, 13, tzinfo=UTC)
-        told, again = (routing.overflow("oncall", held[:1], settings, NOW + n * HOUR / 4) for n in (0, 1))
+        told, again = (routing.overflow(held[0], settings, NOW + n * HOUR / 4) for n in (0, 1))
         assert told.id == again.id
-        assert told.id != routing.overflow("oncall", held[:1], settings, NOW + HOUR).id
+        assert told.id != routing.overflow(held[0], settings, NOW + HOUR).id
         assert "more than 2 notices for oncall" in told.title
+
+    def test_a_recovery_goes_to_all_that_were_told_whatever_the_cap(self):
+        """An incident that was a ticket and became a page was told to others than its recovery's route has."""
+        settings = notify("\n  routes: [{severity: page, to: oncall}]\n  cap: {notices: 2, per: 1h}")
+        over = notice(telling=Telling.RESOLVED)
+        found = routing.planned(over, settings, NOW, {"oncall": 2, "team": 2}, ["team", "gone"])
+        assert stages(found) == {"oncall": "waiting", "team": "waiting"}
+
+    def test_what_is_on_is_told_before_that_it_is_over(self):
+        """Also where both were decided at once."""
+        ids = [Notice(str(n), telling, "i", "m", Severity.PAGE, NOW, "t", {})
+               for n in range(20) for telling in (Telling.RESOLVED, Telling.OPENED)]  # fmt: skip
+        ordered = sorted((Delivery.of(one, "team", Stage.WAITING, NOW, NOW) for one in ids), key=routing.order)
+        assert [one.telling for one in ordered] == [Telling.OPENED] * 20 + [Telling.RESOLVED] * 20
 
     def test_what_is_old_news_is_told_to_nobody(self):
         """As when the first channel is set up after a year."""

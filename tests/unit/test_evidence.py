@@ -27,7 +27,7 @@ def model(task="binary", **more):
     """A model with all measures that its task allows."""
     positive = {"positive_class": "yes"} if task == "binary" else {}
     fair = task == "binary"
-    left_out = {Subject.OBJECTIVE} if fair else {Subject.OBJECTIVE, Subject.ATTRIBUTE}
+    left_out = {Subject.OBJECTIVE, Subject.FEEDBACK} | (set() if fair else {Subject.ATTRIBUTE})
     names = [m.name for m in MEASURES if task in m.tasks and m.subject not in left_out]
     content = {"name": "m", "task": task, "window": "1h", "measures": dict.fromkeys(names), **positive, **more}
     content |= {"fairness": {"attributes": ["sex"]}} if fair else {}

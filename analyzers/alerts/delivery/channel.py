@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +25,20 @@ class Sent:
 
     reference: str | None = None
     remark: str | None = None
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """What the libraries that send would log holds addresses, and with them tokens."""
+    loggers = [logging.getLogger(name) for name in ("apprise", "urllib3.connectionpool")]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, was in zip(loggers, before, strict=True):
+            logger.disabled = was
 
 
 class RetryError(Exception):

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import apprise
 
 from ..records import Notice, Severity, Telling
-from .channel import RefusedError, RetryError, Sent
+from .channel import RefusedError, RetryError, Sent, unlogged
 from .secrets import SecretError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .settings import Chat
     from .templates import Templates
 
@@ -33,14 +29,13 @@ class ChatChannel:
             url = self._address.url.reveal()
         except SecretError as error:
             raise RetryError(str(error)) from None
-        with _silent():
+        text = self._templates.text(notice) or notice.title  # an empty one would be refused
+        with unlogged():
             target = apprise.Apprise()
             if not target.add(url):
                 msg = f"{self._address.url.reference}: no address that apprise knows"
                 raise RefusedError(msg)
-            taken = target.notify(
-                body=self._templates.text(notice), title=self._templates.title(notice), notify_type=_kind(notice)
-            )
+            taken = target.notify(body=text, title=self._templates.title(notice), notify_type=_kind(notice))
         if not taken:
             msg = "apprise could not deliver it"
             raise RetryError(msg)
@@ -52,14 +47,3 @@ def _kind(notice: Notice) -> apprise.NotifyType:
         return apprise.NotifyType.SUCCESS
     calls = {Severity.PAGE: apprise.NotifyType.FAILURE, Severity.TICKET: apprise.NotifyType.WARNING}
     return calls.get(notice.severity, apprise.NotifyType.INFO)
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """What apprise logs may hold the address, and with it a token."""
-    logger = logging.getLogger("apprise")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before

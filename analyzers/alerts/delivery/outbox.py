@@ -33,7 +33,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3_600.0
 """Seconds between tries."""
 GIVEN_UP = timedelta(days=1)
 """A notice that was not taken for so long is not tried any more."""
+PATIENCE = 3
+"""After so many tries a page goes over the other channels as well."""
 PLANNED = "planned"
+UNDER_WAY = (Stage.WAITING, Stage.SENDING, Stage.SENT)
 
 
 @dataclass(slots=True)
@@ -70,8 +73,7 @@ class _Round:
         self._plan()
         self._collect()
         self.cluster.refresh(self.index)
-        for hit in self._hits(_due(self.now)):
-            self._send(hit)
+        self._send_all()
         return self.done
 
     # Plan
@@ -79,18 +81,22 @@ class _Round:
     def _plan(self) -> None:
         """Store over which channels each new notice goes; what is beyond a cap is held back, and that is told."""
         taken = Counter(self._taken())
-        held: dict[str, list[Delivery]] = {}
         for document in self._documents(NOTICE, {"term": {"notice.state": "decided"}}):
             notice = to_notice(document)
-            found = routing.planned(notice, self.notify, self.now, taken)
+            told = self._told(notice.incident) if notice.telling is Telling.RESOLVED else ()
+            found = routing.planned(notice, self.notify, self.now, taken, told)
             self._create(found)
             taken.update(one.channel for one in found if one.stage is Stage.WAITING)
             for one in found:
                 if one.stage is Stage.HELD:
-                    held.setdefault(one.channel, []).append(one)
+                    self._tell(routing.overflow(one, self.notify, self.now), one.channel)
             self._mark(notice.id)
-        for channel, parts in held.items():
-            self._tell(routing.overflow(channel, parts, self.notify, self.now), channel)
+
+    def _told(self, incident: str) -> Iterator[str]:
+        """The channels that were told of an incident, or are about to be."""
+        for document in self._documents(DELIVERY, {"term": {"notice.incident": incident}}):
+            if (delivery := to_delivery(document)).stage in UNDER_WAY:
+                yield delivery.channel
 
     def _taken(self) -> Iterator[str]:
         start, _ = self.notify.cap.period(self.now)
@@ -132,26 +138,44 @@ class _Round:
 
     # Send
 
-    def _send(self, hit: Hit) -> None:
+    def _send_all(self) -> None:
+        """Send what is due, in order: nothing of an incident overtakes what its channel has not taken yet."""
+        hits = sorted(self._hits(_unfinished()), key=lambda hit: routing.order(to_delivery(hit["_source"])))
+        behind: set[tuple[str, str]] = set()
+        down: set[str] = set()
+        for hit in hits:
+            delivery = to_delivery(hit["_source"])
+            thread = (delivery.incident, delivery.channel)
+            due = delivery.next is not None and delivery.next <= self.now
+            if due and thread not in behind and delivery.channel not in down:
+                stage = self._send(hit)
+                if stage is Stage.WAITING:
+                    # What does not answer would hold up the whole round.
+                    down.add(delivery.channel)
+                if stage in (Stage.SENT, Stage.FAILED):
+                    continue
+            if delivery.incident:
+                behind.add(thread)
+
+    def _send(self, hit: Hit) -> Stage:
+        """Hand one over; where it stands then."""
         delivery = to_delivery(hit["_source"])
         claimed = replace(delivery, stage=Stage.SENDING, tries=delivery.tries + 1, next=self.now + LEASE)
         channel = self.channels.get(delivery.channel)
         document = self.cluster.document(self.index, delivery.notice)
         if channel is None or document is None:
-            self._end(replace(delivery, stage=Stage.FAILED, next=None, error="no such channel any more"))
-            return
+            return self._end(replace(delivery, stage=Stage.FAILED, next=None, error="no such channel any more"))
         if self.cluster.update([(hit, of_delivery(claimed))]):
-            return  # another analyzer has it
+            return Stage.SENDING  # another analyzer has it
         notice = to_notice(document)
         try:
             sent = channel.send(notice, self._thread(delivery))
         except RetryError as error:
-            self._later(claimed, notice, str(error))
+            return self._later(claimed, notice, str(error))
         except RefusedError as error:
-            self._failed(claimed, notice, str(error))
-        else:
-            told = replace(claimed, stage=Stage.SENT, next=None, sent=self.now)
-            self._end(replace(told, error=sent.remark, reference=sent.reference))
+            return self._failed(claimed, notice, str(error))
+        told = replace(claimed, stage=Stage.SENT, next=None, sent=self.now)
+        return self._end(replace(told, error=sent.remark, reference=sent.reference))
 
     def _thread(self, delivery: Delivery) -> str | None:
         """What the channel calls the first notice of the same incident that it took."""
@@ -162,24 +186,27 @@ class _Round:
         found = (to_delivery(document) for document in self._documents(DELIVERY, query))
         return next((one.reference for one in found if one.stage is Stage.SENT and one.reference), None)
 
-    def _later(self, delivery: Delivery, notice: Notice, error: str) -> None:
-        if self.now - delivery.planned >= GIVEN_UP and delivery.telling is not Telling.TEST:
-            self._failed(delivery, notice, f"given up: {error}")
-            return
+    def _later(self, delivery: Delivery, notice: Notice, error: str) -> Stage:
+        if self.now - delivery.planned >= GIVEN_UP:
+            return self._failed(delivery, notice, f"given up: {error}")
+        if delivery.tries == PATIENCE:
+            # Somebody must hear of a page, whatever is wrong with this channel.
+            self._create(routing.fallbacks(delivery, notice, self.notify, self.now))
         due = self.now + timedelta(seconds=pause(delivery.id, delivery.tries))
         self.done.errors.append(f"{delivery.channel}: {error}; tried again at {due:%H:%M:%S}")
-        self._end(replace(delivery, stage=Stage.WAITING, next=due, error=error))
+        return self._end(replace(delivery, stage=Stage.WAITING, next=due, error=error))
 
-    def _failed(self, delivery: Delivery, notice: Notice, error: str) -> None:
+    def _failed(self, delivery: Delivery, notice: Notice, error: str) -> Stage:
         self.done.errors.append(f"{delivery.channel}: {error}: {delivery.title}")
         self._create(routing.fallbacks(delivery, notice, self.notify, self.now))
-        self._end(replace(delivery, stage=Stage.FAILED, next=None, error=error))
+        return self._end(replace(delivery, stage=Stage.FAILED, next=None, error=error))
 
     # Documents
 
-    def _end(self, delivery: Delivery) -> None:
+    def _end(self, delivery: Delivery) -> Stage:
         self.done.stages[delivery.stage.value] += 1
         self._store([delivery])
+        return delivery.stage
 
     def _create(self, deliveries: Iterable[Delivery]) -> None:
         lines = [
@@ -215,10 +242,9 @@ def _create(index: str, identity: str) -> Mapping[str, Any]:
     return {"create": {"_index": index, "_id": identity}}
 
 
-def _due(now: datetime) -> Mapping[str, Any]:
-    """What is to be sent, and what an analyzer had begun to send that has died since."""
-    states = {"terms": {"delivery.state": [Stage.WAITING.value, Stage.SENDING.value]}}
-    return {"bool": {"filter": [states, {"range": {"delivery.next": {"lte": now.isoformat()}}}]}}
+def _unfinished() -> Mapping[str, Any]:
+    """What is to be sent, and what an analyzer has begun to send, and may have died since."""
+    return {"terms": {"delivery.state": [Stage.WAITING.value, Stage.SENDING.value]}}
 
 
 def pause(identity: str, tries: int) -> float:

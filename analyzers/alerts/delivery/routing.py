@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,25 +18,28 @@ if TYPE_CHECKING:
 
 TOO_OLD = timedelta(days=1)
 """What was decided so long ago, before there was a channel, is told to nobody."""
-TOGETHER = ("opened", "escalated", "resolved")
-"""What is told of an incident in a digest."""
 
 
-def planned(notice: Notice, notify: Notify, now: datetime, taken: Mapping[str, int]) -> list[Delivery]:
-    """The deliveries of a notice.
+def planned(
+    notice: Notice, notify: Notify, now: datetime, taken: Mapping[str, int], told: Iterable[str] = ()
+) -> list[Delivery]:
+    """The deliveries of a notice: over the channels of its route, and a recovery over all that were told before.
 
     Args:
         notice: The notice.
         notify: Who is told, over what, and when not.
         now: When this is.
         taken: How many notices each channel was given in the present length of time of its cap.
+        told: The channels that were told of its incident before.
     """
     kind = notice.document.get("incident", {}).get("kind")
     fitting = (
         route for route in notify.routes if route.fits(notice.severity, notice.model, Kind(kind) if kind else None)
     )
     route = next(fitting, None)
-    return [_planned(notice, name, notify, now, taken.get(name, 0)) for name in (route.to if route else ())]
+    before = [name for name in told if name in notify.channels] if notice.telling is Telling.RESOLVED else []
+    names = dict.fromkeys([*(route.to if route else ()), *before])
+    return [_planned(notice, name, notify, now, taken.get(name, 0)) for name in names]
 
 
 def _planned(notice: Notice, channel: str, notify: Notify, now: datetime, taken: int) -> Delivery:
@@ -47,24 +50,25 @@ def _planned(notice: Notice, channel: str, notify: Notify, now: datetime, taken:
             return Delivery.of(notice, channel, Stage.SUPPRESSED, now, None)
         return Delivery.of(notice, channel, Stage.DIGEST, now, following(notify.digest, now, notify.zone))
     quiet = notify.quiet.over(now, notify.zone) if notify.quiet and notice.severity in notify.quiet.severities else None
-    if taken >= notify.cap.notices:
+    # Whoever was told that it is on must hear that it is over.
+    if taken >= notify.cap.notices and notice.telling is not Telling.RESOLVED:
         return Delivery.of(notice, channel, Stage.HELD, now, notify.cap.period(now)[1])
     return Delivery.of(notice, channel, Stage.WAITING, now, quiet or now)
 
 
-def overflow(channel: str, held: Sequence[Delivery], notify: Notify, now: datetime) -> Notice:
+def overflow(held: Delivery, notify: Notify, now: datetime) -> Notice:
     """The notice that more notices are held back: one for each channel and length of time."""
     start, end = notify.cap.period(now)
     title = (
-        f"more than {notify.cap.notices} notices for {channel}: the others are told together at {end:%H:%M} UTC; "
+        f"more than {notify.cap.notices} notices for {held.channel}: the others are told together at {end:%H:%M} UTC; "
         "`driftline alerts list` shows all incidents"
     )
     return Notice(
-        id=document_id("overflow", channel, iso(start)),
+        id=document_id("overflow", held.channel, iso(start)),
         telling=Telling.OVERFLOW,
         incident="",
-        model=held[0].model,
-        severity=max((one.severity for one in held), key=[Severity.DIGEST, Severity.TICKET, Severity.PAGE].index),
+        model=held.model,
+        severity=held.severity,
         decided=now,
         title=title,
         document={},
@@ -105,6 +109,11 @@ def fallbacks(failed: Delivery, notice: Notice, notify: Notify, now: datetime) -
 def collected(part: Delivery, into: str) -> Delivery:
     """A part of a digest, once it is in one."""
     return replace(part, stage=Stage.COLLECTED, next=None, reference=into)
+
+
+def order(delivery: Delivery) -> tuple[datetime, bool, str]:
+    """The order to send in: what is on before that it is over, also where both were decided at once."""
+    return delivery.decided, delivery.telling is Telling.RESOLVED, delivery.id
 
 
 def items(document: Document) -> set[str]:

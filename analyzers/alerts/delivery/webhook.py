@@ -12,7 +12,7 @@ import urllib3
 
 from ..documents import of_notice
 from ..records import Notice
-from .channel import TIMEOUT, RefusedError, RetryError, Sent
+from .channel import TIMEOUT, RefusedError, RetryError, Sent, unlogged
 from .secrets import SecretError
 from .settings import Webhook
 
@@ -61,9 +61,10 @@ def post(url: str, body: bytes, headers: dict[str, Any]) -> None:
     """
     try:
         # Redirects are not followed: they would take the notice where nobody sent it.
-        answer = urllib3.request(
-            "POST", url, body=body, headers=headers, timeout=TIMEOUT, retries=False, redirect=False
-        )
+        with unlogged():
+            answer = urllib3.request(
+                "POST", url, body=body, headers=headers, timeout=TIMEOUT, retries=False, redirect=False
+            )
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         msg = f"no answer ({type(error).__name__})"
         raise RetryError(msg) from None
