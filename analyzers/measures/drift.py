@@ -330,7 +330,9 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="total_variation",
         title="Total variation distance",
-        compute=partial(_absolute, total_variation, sampling.total_variation, sampling.total_variation_error, fades=False),
+        compute=partial(
+            _absolute, total_variation, sampling.total_variation, sampling.total_variation_error, fades=False
+        ),
         scatter=Scatter.ABSOLUTE,
         warning=0.12,
         critical=0.2,

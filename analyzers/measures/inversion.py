@@ -57,7 +57,7 @@ def around_distance(
     *,
     fades: bool,
 ) -> tuple[FloatArray, FloatArray]:
-    """The interval of a distance that is made of absolute differences, and hence behaves as the root of a sum of squares.
+    """The interval of a distance made of absolute differences, which behaves as the root of a sum of squares.
 
     The mean of its square exceeds the square of the truth by what it is when nothing has changed. Its variance grows
     with the truth as that of a normal variable's square does, and what it is with no change fades as the truth grows.

@@ -3,9 +3,10 @@
 With X of n values in a bin, such a distance is a sum of terms f(X / n), and what sampling does to it follows from three
 numbers a bin: how much the mean of a term exceeds the term of the true share, and how the term moves with X and with
 the square of X. Two bins of a multinomial correlate by r = -sqrt(p q / ((1 - p) (1 - q))), and their k-th orthogonal
-polynomials by r^k (Eagleson 1964, https://doi.org/10.1214/aoms/1177703591), so that the sums over bins give mean and
-variance of the distance without any matrix. In a bin of many values the three numbers are those of Taylor's series, and
-with no change they make the distance a constant times chi-squared; in a bin of few they are summed up exactly.
+polynomials by r^k (Eagleson 1964, Annals of Mathematical Statistics 35, 1208-1215), so that sums over the bins give
+mean and variance of the distance without any matrix. In a bin of many values the three numbers are those of Taylor's
+series, and with no change they make the distance a constant times chi-squared; in a bin of few they are summed up
+exactly.
 
 The interval inverts the test, along the line from the reference's shares through the window's.
 
@@ -222,8 +223,6 @@ JENSEN_SHANNON = _symmetric(
     lambda p, q, *_: np.log2(2 * p / (p + q)) / 2,
     lambda p, q, *_: q / p / (2 * np.log(2) * (p + q)),
 )
-HELLINGER = _symmetric(
-    _hellinger, lambda p, q, *_: (1 - np.sqrt(q / p)) / 2, lambda p, q, *_: np.sqrt(q / p) / p / 4
-)
+HELLINGER = _symmetric(_hellinger, lambda p, q, *_: (1 - np.sqrt(q / p)) / 2, lambda p, q, *_: np.sqrt(q / p) / p / 4)
 CRAMERS_V = _symmetric(_cramers_v, _cramers_v_slope_p, _cramers_v_bend_p)
 CHI_SQUARED = _symmetric(*(_times_size(of) for of in (_cramers_v, _cramers_v_slope_p, _cramers_v_bend_p)))

@@ -1,9 +1,10 @@
 """What sampling alone does to a distance: mean and spread when nothing has changed, and error when something has.
 
 With n and m values drawn from one distribution, the difference of the two shares of a bin is normal with the variance
-`p (1 - p) (1/n + 1/m)`. Sums of absolute differences follow from the covariance of the absolute values of two normal variables of correlation r,
-`2/pi (sqrt(1 - r^2) + r asin r - 1)` in units of their deviations (Nabeya 1951, https://doi.org/10.1007/BF02949755).
-Errors when something has changed are those of the delta method (Agresti, Categorical Data Analysis, 3rd ed., 16.1).
+`p (1 - p) (1/n + 1/m)`. Sums of absolute differences follow from the covariance of the absolute values of two normal
+variables of correlation r, `2/pi (sqrt(1 - r^2) + r asin r - 1)` in units of their deviations (Nabeya 1951,
+https://doi.org/10.1007/BF02949755). Errors when something has changed are those of the delta method (Agresti,
+Categorical Data Analysis, 3rd ed., 16.1).
 
 Counts have shape (windows, bins), results (windows,); they are NaN or infinite where a side is empty, and it is for the
 caller to quieten NumPy about that.
