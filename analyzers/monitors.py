@@ -30,7 +30,7 @@ from .settings import ConfigError, Node
 from .training.stored import TrainingSet
 from .windows import Window, WindowSize
 
-JUDGING = 5
+JUDGING = 6
 """Counts how often the way of judging has changed, so that windows judged in an older way are judged again."""
 DEFAULT_BUDGET = "1 per month"
 FEATURE_KINDS = ("numeric", "categorical")

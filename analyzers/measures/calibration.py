@@ -18,6 +18,7 @@ from driftline.ingest.events import Task
 from ..arrays import FloatArray
 from ..profiles.profile import THIS_CLASS, UNKNOWN, ScoreCounts
 from . import classification, sampling
+from .inversion import around_distance
 from .measure import Compare, Direction, Estimate, Estimates, Measure, ModelView, Scatter, Subject
 from .sides import combine, moments_of
 
@@ -113,7 +114,7 @@ def _ece(view: ModelView, reference: ModelView | None) -> Estimate:
     columns = zip(*(expected_calibration_error(curve) for curve in curves), strict=True)
     value, expected, deviation, error = (np.array([sum(column) / len(curves)]) for column in columns)
     size = np.array([max(curve.size for curve in curves)])
-    lower, upper = sampling.around_distance(value, expected, deviation, error, size)
+    lower, upper = around_distance(value, expected, deviation, (error, error), size, fades=True)
     (estimate,) = Estimates.of(
         value,
         lower=lower,

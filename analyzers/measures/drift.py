@@ -18,7 +18,9 @@ import numpy as np
 from scipy import special, stats
 
 from ..arrays import FloatArray
-from . import sampling
+from . import quadratic, sampling
+from .inversion import around_distance
+from .largest_gap import lower_end
 from .measure import Distribution, Estimates, Measure, Scatter, Subject
 
 Shares = tuple[FloatArray, FloatArray]
@@ -36,13 +38,7 @@ def psi(current: FloatArray, reference: FloatArray) -> FloatArray:
     An empty bin counts as half an observation, so that the logarithm exists; other bins are left as they are.
     Source: Yurdakul & Naranjo 2020, https://doi.org/10.21314/JRMV.2020.227.
     """
-    p, q = _filled(current), _filled(reference)
-    return np.asarray(((p - q) * np.log(p / q)).sum(-1), np.float64)
-
-
-def _filled(counts: FloatArray) -> FloatArray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.maximum(counts, 0.5) / counts.sum(-1, keepdims=True), np.float64)
+    return quadratic.PSI.of(current, reference)
 
 
 def jensen_shannon(current: FloatArray, reference: FloatArray) -> FloatArray:
@@ -50,10 +46,7 @@ def jensen_shannon(current: FloatArray, reference: FloatArray) -> FloatArray:
 
     Source: Endres & Schindelin 2003, https://doi.org/10.1109/TIT.2003.813506.
     """
-    p, q = shares(current, reference)
-    m = (p + q) / 2
-    divergence = (special.rel_entr(p, m).sum(-1) + special.rel_entr(q, m).sum(-1)) / 2
-    return np.asarray(np.maximum(0.0, divergence / np.log(2)), np.float64)
+    return quadratic.JENSEN_SHANNON.of(current, reference)
 
 
 def hellinger(current: FloatArray, reference: FloatArray) -> FloatArray:
@@ -61,8 +54,7 @@ def hellinger(current: FloatArray, reference: FloatArray) -> FloatArray:
 
     Source: https://encyclopediaofmath.org/wiki/Hellinger_distance.
     """
-    p, q = shares(current, reference)
-    return np.asarray(((np.sqrt(p) - np.sqrt(q)) ** 2).sum(-1) / 2, np.float64)
+    return quadratic.HELLINGER.of(current, reference)
 
 
 def total_variation(current: FloatArray, reference: FloatArray) -> FloatArray:
@@ -106,12 +98,7 @@ def cramers_v(current: FloatArray, reference: FloatArray) -> FloatArray:
 
     Source: Cramer 1946, Mathematical Methods of Statistics, chapter 21.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(chi_squared(current, reference)[0] / (current.sum(-1) + reference.sum(-1)), np.float64)
-
-
-def _statistic(current: FloatArray, reference: FloatArray) -> FloatArray:
-    return chi_squared(current, reference)[0]
+    return quadratic.CRAMERS_V.of(current, reference)
 
 
 def _sides(current: Distribution, reference: Distribution | None) -> tuple[FloatArray, FloatArray] | None:
@@ -127,8 +114,7 @@ def _unknown(current: Distribution, reference: Distribution | None) -> Estimates
 
 
 def _quadratic(
-    function: Callable[[FloatArray, FloatArray], FloatArray],
-    kind: sampling.Quadratic,
+    kind: quadratic.Quadratic,
     current: Distribution,
     reference: Distribution | None,
     *,
@@ -139,12 +125,10 @@ def _quadratic(
     if (sides := _sides(current, reference)) is None:
         return _unknown(current, reference)
     now, before = sides
-    raw = _defined(function(now, before), now, before)
-    freedom = chi_squared(now, before)[1]
-    unit = kind.unit(now.sum(-1), before.sum(-1))
-    expected, deviation = freedom * unit, np.sqrt(2 * freedom) * unit
+    raw = _defined(kind.of(now, before), now, before)
+    expected, variance = kind.null(now, before)
     value = np.maximum(0.0, raw - expected) if corrected else raw
-    lower, upper = kind.interval(now, before, raw, freedom)
+    lower, upper = kind.interval(now, before, raw, (expected, variance))
     lower, upper = np.minimum(lower, value), np.maximum(upper, value)
     if root:
         value, lower, upper = np.sqrt(value), np.sqrt(lower), np.sqrt(upper)
@@ -157,7 +141,7 @@ def _quadratic(
         reference_size=before.sum(-1),
         statistic=raw,
         expected=expected,
-        deviation=deviation,
+        deviation=np.sqrt(variance),
     )
 
 
@@ -168,9 +152,11 @@ def _defined(values: FloatArray, now: FloatArray, before: FloatArray) -> FloatAr
 def _absolute(
     function: Callable[[FloatArray, FloatArray], FloatArray],
     null: Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]],
-    error: Callable[[FloatArray, FloatArray], FloatArray],
+    errors: Callable[[FloatArray, FloatArray], sampling.Errors],
     current: Distribution,
     reference: Distribution | None,
+    *,
+    fades: bool,
 ) -> Estimates:
     """A distance that is made of absolute differences of shares."""
     if (sides := _sides(current, reference)) is None:
@@ -178,7 +164,7 @@ def _absolute(
     now, before = sides
     value = _defined(function(now, before), now, before)
     expected, deviation = null(now, before)
-    lower, upper = sampling.around_distance(value, expected, deviation, error(now, before), now.sum(-1))
+    lower, upper = around_distance(value, expected, deviation, errors(now, before), now.sum(-1), fades=fades)
     return Estimates.of(
         value,
         lower=lower,
@@ -225,12 +211,13 @@ def _ks(current: Distribution, reference: Distribution | None) -> Estimates:
     value, bound = kolmogorov_smirnov(now, before, edges)
     value = _defined(value, now, before)
     expected, deviation = sampling.kolmogorov(n, m)
-    lower, upper = sampling.around_distance(value, expected, deviation, sampling.largest_gap_error(now, before), n)
+    error = sampling.largest_gap_error(now, before)
+    _, upper = around_distance(value, expected, deviation, (error, error), n, fades=False)
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.nan_to_num(np.maximum(1.0, np.round(n * m / (n + m))), nan=1.0)
     return Estimates.of(
         value,
-        lower=lower,
+        lower=np.minimum(value, lower_end(now, before, value, error)),
         upper=np.minimum(1.0, upper),
         p_value=stats.kstwo.sf(np.nan_to_num(value), size),
         sample_size=n,
@@ -276,9 +263,9 @@ def _wasserstein(current: Distribution, reference: Distribution | None) -> Estim
     knots = _knots(np.minimum(current.moments.min, edges[0]), edges, np.maximum(current.moments.max, edges[-1]))
     value, bound = wasserstein(now, before, knots)
     value = _defined(value / spread, now, before)
-    expected, deviation = sampling.area(now, before, edges)
-    error = sampling.area_error(now, before, knots)
-    lower, upper = sampling.around_distance(value, expected / spread, deviation / spread, error / spread, now.sum(-1))
+    expected, deviation = (side / spread for side in sampling.area(now, before, edges))
+    errors = sampling.area_error(now, before, knots / spread[:, None])
+    lower, upper = around_distance(value, expected, deviation, errors, now.sum(-1), fades=True)
     coarse = _sides(current, reference)
     assert coarse is not None
     return Estimates.of(
@@ -290,8 +277,8 @@ def _wasserstein(current: Distribution, reference: Distribution | None) -> Estim
         reference_size=before.sum(-1),
         error_bound=np.nan_to_num(bound / spread),
         statistic=value,
-        expected=np.nan_to_num(expected / spread),
-        deviation=deviation / spread,
+        expected=np.nan_to_num(expected),
+        deviation=deviation,
     )
 
 
@@ -315,7 +302,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="psi",
         title="Population stability index",
-        compute=partial(_quadratic, psi, sampling.PSI, corrected=True),
+        compute=partial(_quadratic, quadratic.PSI, corrected=True),
         scatter=Scatter.QUADRATIC,
         warning=0.1,
         critical=0.25,
@@ -324,7 +311,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="jensen_shannon",
         title="Jensen-Shannon distance",
-        compute=partial(_quadratic, jensen_shannon, sampling.JENSEN_SHANNON, root=True, corrected=True),
+        compute=partial(_quadratic, quadratic.JENSEN_SHANNON, root=True, corrected=True),
         scatter=Scatter.QUADRATIC,
         warning=0.13,
         critical=0.21,
@@ -333,7 +320,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="hellinger",
         title="Hellinger distance",
-        compute=partial(_quadratic, hellinger, sampling.HELLINGER, root=True),
+        compute=partial(_quadratic, quadratic.HELLINGER, root=True),
         scatter=Scatter.QUADRATIC,
         warning=0.11,
         critical=0.17,
@@ -343,7 +330,9 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="total_variation",
         title="Total variation distance",
-        compute=partial(_absolute, total_variation, sampling.total_variation, sampling.total_variation_error),
+        compute=partial(
+            _absolute, total_variation, sampling.total_variation, sampling.total_variation_error, fades=False
+        ),
         scatter=Scatter.ABSOLUTE,
         warning=0.12,
         critical=0.2,
@@ -353,7 +342,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="l_infinity",
         title="Largest change of a share",
-        compute=partial(_absolute, l_infinity, sampling.largest_share, sampling.largest_share_error),
+        compute=partial(_absolute, l_infinity, sampling.largest_share, sampling.largest_share_error, fades=True),
         scatter=Scatter.ABSOLUTE,
         warning=0.1,
         critical=0.2,
@@ -363,7 +352,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="chi_squared",
         title="Chi-squared statistic",
-        compute=partial(_quadratic, _statistic, sampling.CHI_SQUARED),
+        compute=partial(_quadratic, quadratic.CHI_SQUARED),
         scatter=Scatter.QUADRATIC,
         default=False,
         source="https://docs.scipy.org/doc/scipy/reference/generated/scipy.stats.chi2_contingency.html",
@@ -371,7 +360,7 @@ MEASURES: tuple[Measure, ...] = (
     _drift(
         name="cramers_v",
         title="Cramer's V",
-        compute=partial(_quadratic, cramers_v, sampling.CRAMERS_V, root=True),
+        compute=partial(_quadratic, quadratic.CRAMERS_V, root=True),
         scatter=Scatter.QUADRATIC,
         warning=0.1,
         critical=0.2,

@@ -30,6 +30,11 @@ def wilson(successes: FloatArray, trials: FloatArray, z: float = Z) -> tuple[Flo
         return np.maximum(0.0, (centre - half) / scale), np.minimum(1.0, (centre + half) / scale)
 
 
+def student(n: FloatArray) -> FloatArray:
+    """The 97.5 % quantile of Student's t of so many values, at which an error is estimated from them as well."""
+    return np.asarray(special.stdtrit(np.maximum(n - 1, 1.0), 0.975), np.float64)
+
+
 def around(value: float, error: float, low: float = -math.inf, high: float = math.inf) -> tuple[float, float]:
     """The normal interval around an estimate with a standard error, clipped to what the value can be."""
     return max(low, value - Z * error), min(high, value + Z * error)

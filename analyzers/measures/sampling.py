@@ -1,10 +1,10 @@
 """What sampling alone does to a distance: mean and spread when nothing has changed, and error when something has.
 
 With n and m values drawn from one distribution, the difference of the two shares of a bin is normal with the variance
-`p (1 - p) (1/n + 1/m)`. Sums of squares of such differences are chi-squared times a constant; sums of absolute ones
-follow from the covariance of the absolute values of two normal variables of correlation r,
-`2/pi (sqrt(1 - r^2) + r asin r - 1)` in units of their deviations (Nabeya 1951, https://doi.org/10.1007/BF02949755).
-Errors when something has changed are those of the delta method (Agresti, Categorical Data Analysis, 3rd ed., 16.1).
+`p (1 - p) (1/n + 1/m)`. Sums of absolute differences follow from the covariance of the absolute values of two normal
+variables of correlation r, `2/pi (sqrt(1 - r^2) + r asin r - 1)` in units of their deviations (Nabeya 1951,
+https://doi.org/10.1007/BF02949755). Errors when something has changed are those of the delta method (Agresti,
+Categorical Data Analysis, 3rd ed., 16.1).
 
 Counts have shape (windows, bins), results (windows,); they are NaN or infinite where a side is empty, and it is for the
 caller to quieten NumPy about that.
@@ -12,72 +12,20 @@ caller to quieten NumPy about that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import special
 
 from ..arrays import FloatArray
+from .intervals import student
+
+Errors = tuple[FloatArray, FloatArray]
+"""Standard errors of a distance: of a truth below the value counted, and of one above."""
 
 HALF_NORMAL = float(np.sqrt(2 / np.pi))
 """Mean of the absolute value of a standard normal variable."""
 KOLMOGOROV_MEAN = float(np.sqrt(np.pi / 2) * np.log(2))
 KOLMOGOROV_VARIANCE = float(np.pi**2 / 12 - KOLMOGOROV_MEAN**2)
 """Of Kolmogorov's distribution: Marsaglia, Tsang & Wang 2003, https://doi.org/10.18637/jss.v008.i18."""
-
-Counts2 = Callable[[FloatArray, FloatArray], FloatArray]
-Slopes = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
-
-
-@dataclass(frozen=True, slots=True)
-class Quadratic:
-    """A distance that is, when nothing has changed, `unit` times a chi-squared variable.
-
-    Attributes:
-        unit: Of the two sample sizes.
-        slopes: Derivatives by the current and by the reference's shares; takes both shares and both sample sizes.
-        bends: Second derivatives; None: as when nothing has changed.
-    """
-
-    unit: Counts2
-    slopes: Slopes
-    bends: Slopes | None = None
-
-    def interval(
-        self, current: FloatArray, reference: FloatArray, raw: FloatArray, freedom: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """The interval: what sampling adds is taken off, and the noise that it leaves joins the delta method's error.
-
-        Args:
-            current: Counts, shape (windows, bins).
-            reference: The same of the reference.
-            raw: The distance as counted, shape (windows,).
-            freedom: Degrees of freedom of its chi-squared, shape (windows,).
-        """
-        n, m = current.sum(-1), reference.sum(-1)
-        # Half a count where there is none, since derivatives of logarithms and roots have no value there.
-        p, q = (np.maximum(side, 0.5) for side in (current, reference))
-        p, q = p / p.sum(-1, keepdims=True), q / q.sum(-1, keepdims=True)
-        sides = (p, q, n[..., None], m[..., None])
-        unit = self.unit(n, m)
-        added = freedom * unit
-        if self.bends is not None:
-            # The second term of Taylor's series, which is the mean under no change when there is none.
-            bend_p, bend_q = self.bends(*sides)
-            added = (bend_p * p * (1 - p)).sum(-1) / (2 * n) + (bend_q * q * (1 - q)).sum(-1) / (2 * m)
-        centre = np.maximum(0.0, raw - added)
-        by_p, by_q = self.slopes(*sides)
-        # The slopes are those of what was counted, noise included, and hence too steep; by how much was simulated.
-        rest = np.minimum(1.0, centre / np.maximum(raw, 1e-300)) ** 0.25
-        variance = rest * (linear(p, by_p, n) + linear(q, by_q, m)) + 2 * freedom * unit**2
-        half = student(n) * np.sqrt(variance)
-        return np.maximum(0.0, centre - half), centre + half
-
-
-def student(n: FloatArray) -> FloatArray:
-    """The 97.5 % quantile of Student's t of so many values, at which an error is estimated from them as well."""
-    return np.asarray(special.stdtrit(np.maximum(n - 1, 1.0), 0.975), np.float64)
 
 
 def linear(p: FloatArray, slopes: FloatArray, n: FloatArray) -> FloatArray:
@@ -89,76 +37,6 @@ def linear(p: FloatArray, slopes: FloatArray, n: FloatArray) -> FloatArray:
 def inverse_sizes(n: FloatArray, m: FloatArray) -> FloatArray:
     """`1/n + 1/m`, infinite where a side is empty."""
     return np.asarray(1 / n + 1 / m, np.float64)
-
-
-def _psi_slopes(p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    log = np.log(p / q)
-    return log + 1 - q / p, 1 - p / q - log
-
-
-def _jensen_shannon_slopes(
-    p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    middle = (p + q) / 2
-    return np.log2(p / middle) / 2, np.log2(q / middle) / 2
-
-
-def _hellinger_slopes(p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return -np.sqrt(q / p) / 2, -np.sqrt(p / q) / 2
-
-
-def _cramers_v_slopes(p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    of_n, of_m = n / (n + m), m / (n + m)
-    middle, apart = of_n * p + of_m * q, p - q
-    both = of_n * of_m * apart / middle
-    return both * (2 - of_n * apart / middle), -both * (2 + of_m * apart / middle)
-
-
-def _chi_squared_slopes(p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    by_p, by_q = _cramers_v_slopes(p, q, n, m)
-    return by_p * (n + m), by_q * (n + m)
-
-
-def _psi_bends(p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return (1 + q / p) / p, (1 + p / q) / q
-
-
-def _jensen_shannon_bends(
-    p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    both = 2 * np.log(2) * (p + q)
-    return q / p / both, p / q / both
-
-
-def _hellinger_bends(p: FloatArray, q: FloatArray, _n: FloatArray, _m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return np.sqrt(q / p) / p / 4, np.sqrt(p / q) / q / 4
-
-
-PSI = Quadratic(inverse_sizes, _psi_slopes, _psi_bends)
-JENSEN_SHANNON = Quadratic(
-    lambda n, m: inverse_sizes(n, m) / (8 * np.log(2)), _jensen_shannon_slopes, _jensen_shannon_bends
-)
-HELLINGER = Quadratic(lambda n, m: inverse_sizes(n, m) / 8, _hellinger_slopes, _hellinger_bends)
-CRAMERS_V = Quadratic(lambda n, m: 1 / np.maximum(n + m, 1.0), _cramers_v_slopes)
-CHI_SQUARED = Quadratic(lambda n, _: np.ones_like(n), _chi_squared_slopes)
-
-
-def around_distance(
-    value: FloatArray, expected: FloatArray, deviation: FloatArray, error: FloatArray, n: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """The interval of a distance that sampling makes too large: it adds in squares, as errors do.
-
-    Args:
-        value: The distance.
-        expected: Its mean, had nothing changed.
-        deviation: Its standard deviation, had nothing changed: that of the part of the distance which is noise.
-        error: Its standard error by the delta method, where something has changed.
-        n: Size of the window.
-    """
-    centre = np.sqrt(np.maximum(0.0, value**2 - expected**2))
-    noise = np.minimum(1.0, expected / np.maximum(value, 1e-300))
-    half = student(n) * np.hypot(error, deviation * noise)
-    return np.maximum(0.0, centre - half), np.maximum(value, centre + half)
 
 
 def _pooled(current: FloatArray, reference: FloatArray) -> FloatArray:
@@ -189,11 +67,12 @@ def _absolute_variance(errors: FloatArray, correlation: FloatArray) -> FloatArra
     return np.asarray(np.maximum(0.0, np.einsum("...i,...ij,...j->...", errors, joint, errors)), np.float64)
 
 
-def total_variation_error(current: FloatArray, reference: FloatArray) -> FloatArray:
+def total_variation_error(current: FloatArray, reference: FloatArray) -> Errors:
     """Standard error of the total variation distance when something has changed."""
     p, q, n, m = _sides(current, reference)
     slopes = np.sign(p - q) / 2
-    return np.sqrt(linear(p, slopes, n) + linear(q, slopes, m))
+    error = np.sqrt(linear(p, slopes, n) + linear(q, slopes, m))
+    return error, error
 
 
 def largest_share(current: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -215,11 +94,18 @@ def _largest_of(bins: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatA
     return quantiles.mean(-1) * error, quantiles.std(-1) * error
 
 
-def largest_share_error(current: FloatArray, reference: FloatArray) -> FloatArray:
-    """Standard error of the largest change of a share when something has changed."""
+def largest_share_error(current: FloatArray, reference: FloatArray) -> Errors:
+    """Standard errors of the largest change of a share when something has changed.
+
+    For the upper end each bin has its own interval, and that counts which reaches farthest: the bin with the largest
+    change need not be the one that looks so.
+    """
     p, q, n, m = _sides(current, reference)
-    at = np.expand_dims(np.abs(p - q).argmax(-1), -1)
-    return _share_error(np.take_along_axis(p, at, -1)[..., 0], np.take_along_axis(q, at, -1)[..., 0], n, m)
+    changes, errors = np.abs(p - q), _share_error(p, q, n[..., None], m[..., None])
+    at = changes.argmax(-1, keepdims=True)
+    z = student(n)
+    farthest = (changes + z[..., None] * errors).max(-1)
+    return np.take_along_axis(errors, at, -1)[..., 0], (farthest - changes.max(-1)) / z
 
 
 def _share_error(p: FloatArray, q: FloatArray, n: FloatArray, m: FloatArray) -> FloatArray:
@@ -268,13 +154,29 @@ def _weights(edges: FloatArray) -> FloatArray:
     return np.asarray((np.concatenate([[0.0], widths]) + np.concatenate([widths, [0.0]])) / 2, np.float64)
 
 
-def area_error(current: FloatArray, reference: FloatArray, knots: FloatArray) -> FloatArray:
-    """Standard error of the area between two cumulative distributions when something has changed."""
+def area_error(current: FloatArray, reference: FloatArray, knots: FloatArray) -> Errors:
+    """Standard errors of the area between two cumulative distributions when something has changed.
+
+    What bins add to the error cancels where gaps have different signs. For the upper end a gap that may be noise has
+    the sign of the whole: of all changes near no change, a shift has the largest error.
+
+    Args:
+        current: Counts per fine bin, shape (windows, bins).
+        reference: The same of the reference.
+        knots: Ends of the bins, shape (windows, bins + 1).
+    """
     p, q, n, m = _sides(current, reference)
-    gaps = np.cumsum(p - q, axis=-1)
-    before = np.concatenate([np.zeros((*gaps.shape[:-1], 1)), gaps[..., :-1]], axis=-1)
-    signed = np.sign(gaps + before) * np.diff(knots, axis=-1)
-    # More of one bin lifts the cumulative distribution in all bins behind it, and in the bin itself by half.
-    behind = signed[..., ::-1].cumsum(-1)[..., ::-1]
-    slopes = behind - signed / 2
-    return np.sqrt(linear(p, slopes, n) + linear(q, slopes, m))
+    f, g = np.cumsum(p, axis=-1) - p / 2, np.cumsum(q, axis=-1) - q / 2
+    widths = np.diff(knots, axis=-1)
+    gaps, whole = f - g, ((f - g) * widths).sum(-1, keepdims=True)
+    unsure = np.abs(gaps) < student(n)[..., None] * _share_error(f, g, n[..., None], m[..., None])
+    seen, turned = (
+        linear(p, slopes, n) + linear(q, slopes, m)
+        for slopes in (_behind(np.sign(signs) * widths) for signs in (gaps, np.where(unsure, whole, gaps)))
+    )
+    return np.sqrt(seen), np.sqrt(np.maximum(seen, turned))
+
+
+def _behind(widths: FloatArray) -> FloatArray:
+    """What more of a bin changes: the cumulative distribution in all bins behind it, and in the bin itself by half."""
+    return np.asarray(widths[..., ::-1].cumsum(-1)[..., ::-1] - widths / 2, np.float64)

@@ -38,7 +38,7 @@ def counted(counts, numeric):
     return Distribution(counts, nothing, nothing, counts, edges, moments)
 
 
-@pytest.mark.parametrize("n", [500, 5_000])
+@pytest.mark.parametrize("n", [50, 500, 5_000])
 @pytest.mark.parametrize(
     "name", ["psi", "jensen_shannon", "hellinger", "total_variation", "l_infinity", "ks", "wasserstein"]
 )
