@@ -156,13 +156,14 @@ def effects(rows: Rows) -> Spec:
     point = {"type": "point", "opacity": 1, "strokeWidth": 2.5, "yOffset": 8}
     stem = {"type": "rule", "color": "var(--line)", "strokeWidth": 1.5, "yOffset": 8}
     layers: list[Spec] = [
-        {"mark": stem, "encoding": {"y": name, "x": {"datum": 1, "type": "quantitative"}, "x2": {"field": "value"}}},
+        {"mark": stem, "encoding": {"y": name, "x": value | {"field": "limit"}, "x2": {"field": "value"}}},
         {"data": {"values": [{"limit": 1}]}, "mark": rule, "encoding": {"x": value | {"field": "limit"}}},
         {"mark": text, "encoding": {"y": name, "text": {"field": "name"}}},
         {"mark": bar, "encoding": {"y": name, "x": value | {"field": "lower"}, "x2": {"field": "upper"}}},
         {"mark": point, "encoding": {"y": name, "x": value} | _verdict(rows, ("name", "text", "interval", "verdict"))},
     ]
-    return _chart({"height": 40 * len(rows), "data": {"values": rows}, "layer": layers})
+    data = [{"limit": 1, **row} for row in rows]
+    return _chart({"height": 40 * len(rows), "data": {"values": data}, "layer": layers})
 
 
 def mover(found: Mover) -> Spec:

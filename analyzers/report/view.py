@@ -22,7 +22,7 @@ STATES = {"firing": "▲ firing", "unknown": "? unknown", "resolved": "✓ resol
 BASES = {
     Basis.MEASURED: "measured on outcomes",
     Basis.ESTIMATED: "estimated before outcomes are known",
-    Basis.COUNTED: "counted: predictions that failed, or were made on broken data, or never",
+    Basis.COUNTED: "counted: predictions that failed, or were never made",
 }
 LINKS = {"discover": "the predictions", "dashboard": "the dashboard", "metrics": "the metric"}
 MOST_LINES = 6
