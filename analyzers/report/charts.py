@@ -23,7 +23,8 @@ STATUSES = ("ok", "warning", "critical", "insufficient_data")
 SHAPES = ("circle", "triangle-up", "diamond", "cross")
 COLOURS = [f"var(--{status})" for status in ("ok", "warning", "critical", "unknown")]
 NAMES = "{'insufficient_data': 'too few samples'}[datum.value] || datum.value"
-LABELS = {"grid": False, "labelLimit": 150}
+LABELS = {"grid": False, "labelLimit": {"expr": "windowSize()[0] < 600 ? 130 : 230"}}
+"""An axis of names; on a phone they leave more than half of the width to the chart."""
 TEXT = {"labelColor": "var(--soft)", "titleColor": "var(--soft)", "labelFontSize": 12, "titleFontSize": 12}
 CONFIG: Spec = {
     "font": "system-ui, sans-serif",
