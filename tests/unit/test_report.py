@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -15,10 +16,11 @@ import reporting
 import vl_convert
 from click.testing import CliRunner
 
+from driftline.analyzers import report
 from driftline.analyzers.alerts.records import State
 from driftline.analyzers.profiles.binning import Binning, NumericBins
 from driftline.analyzers.profiles.profile import CategoryCounts, NumericCounts, Profile
-from driftline.analyzers.report import charts, figures, limits, moving, page, rows, scripts, view, words
+from driftline.analyzers.report import charts, commands, figures, limits, moving, page, rows, scripts, view, words
 from driftline.analyzers.report.found import Line
 from driftline.analyzers.report.parts import Cell, Table
 from driftline.analyzers.windows import Window
@@ -371,3 +373,15 @@ def test_a_request_that_makes_no_sense_is_refused(arguments, said):
     done = CliRunner().invoke(main, ["report", *arguments])
     assert done.exit_code == 2
     assert said in done.output
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch, tmp_path, capsys):
+    """One clear line and exit code 2, and no file."""
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    monkeypatch.delitem(sys.modules, scripts.__name__)
+    monkeypatch.delattr(report, "scripts")
+    with pytest.raises(SystemExit) as caught:
+        commands.write(reporting.incident({}), tmp_path / "page.html")
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "driftline: report needs `pip install 'driftline[report]'`\n"
+    assert not (tmp_path / "page.html").exists()
