@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from ..reading.search import WRONG
 from ..windows import parse_moment
 from .found import Line, Mover
 from .limits import limits
@@ -193,7 +194,7 @@ def verdicts(rows: Rows) -> Spec:
     """
     time = _time(rows)
     name = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": LABELS}
-    wrong = [row for row in rows if row["status"] in ("warning", "critical")]
+    wrong = [row for row in rows if row["status"] in WRONG]
     strip = {"type": "bar", "color": "var(--line)", "opacity": 0.6, "height": {"band": 0.5}}
     layers: list[Spec] = [{"mark": strip, "encoding": {"x": time, "x2": {"field": "end"}, "y": name}}]
     if wrong:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..alerts.records import Document
+from ..reading.search import WRONG
 from . import charts
 from .found import Line, Moved, Mover
 from .limits import effect, limits
@@ -24,7 +25,6 @@ from .words import (
     window_name,
 )
 
-WRONG = ("warning", "critical")
 SIGNS = {"ok": "● ok", "warning": "▲ warning", "critical": "◆ critical", "insufficient_data": "✕ too few samples"}
 """Verdicts as tables write them, with the shapes that charts draw."""
 MOST_CHANGES = 10
@@ -93,7 +93,7 @@ def effects(metrics: Sequence[Mapping[str, Any]]) -> Chart | None:
 
 def _effect(metric: Mapping[str, Any]) -> dict[str, Any] | None:
     value, *ends = (effect(metric, metric.get(name)) for name in ("value", "lower", "upper"))
-    if value is None:
+    if value is None or not limits([{"metric": metric}]):
         return None
     lower, upper = sorted(ends) if None not in ends else (None, None)  # type: ignore[type-var]
     return {
@@ -152,6 +152,3 @@ def change_rows(changes: Sequence[Document]) -> Iterator[tuple[str, str, str]]:
     """When, what, and of what kind."""
     for change in changes:
         yield minute(change["@timestamp"]), change_text(change), change.get("action", "")
-
-
-__all__ = ["change_rows", "effects", "movers", "timeline", "verdict", "verdicts", "window_name"]

@@ -9,14 +9,14 @@ from typing import Any
 from ..alerts.evidence.told import told
 from ..alerts.people import Whole
 from ..alerts.records import Basis, Impact, Incident, Series, State
+from ..reading.search import WRONG
 from ..windows import iso
 from . import figures, rows
 from .found import Found, Line
-from .limits import bounds
+from .limits import limits
 from .parts import Chart, Fact, Step
 from .words import counted, interval, length, moment, number, of, share, window_name
 
-WRONG = ("warning", "critical")
 SEVERITIES = {"page": "◆ page", "ticket": "▲ ticket", "digest": "● digest"}
 STATES = {"firing": "▲ firing", "unknown": "? unknown", "resolved": "✓ resolved", "pending": "○ pending"}
 BASES = {
@@ -82,7 +82,9 @@ def sentence(series: Series, metric: Mapping[str, Any]) -> str:
     between = f", 95\u00a0% interval {interval(metric)}" if interval(metric) else ""
     before = metric.get("reference_value")
     against = [f"{number(before)} in the reference"] if before is not None else []
-    against += [f"the limit is {' or '.join(map(number, decided))}"] if (decided := bounds(metric)) else []
+    against += (
+        [f"the limit is {' or '.join(map(number, decided))}"] if (decided := limits([{"metric": metric}])) else []
+    )
     compared = f"; {', '.join(against)}" if against else ""
     window = window_name(metric["window"])
     return f"{of(series)} was {number(metric.get('value'))} at its worst ({window}{between}){compared}."

@@ -262,7 +262,17 @@ def test_effects_are_counted_in_limits():
     assert limits.effect(change, 0.5) == pytest.approx(2)
     assert limits.effect({"measure": "psi", "threshold": 0.1}, 0.25) == pytest.approx(2.5)
     assert limits.effect({"name": "psi"}, 0.25) is None
+    both = {"name": "prediction_rate", "threshold": 0.1, "reference_value": 0.5, "value": 0.3}
+    assert [limits.effect(both, value) for value in (0.2, 0.3, 0.6)] == pytest.approx([3, 2, -1])
     assert limits.effect(change, None) is None
+
+
+def test_a_metric_that_its_limit_contradicts_is_on_no_scale():
+    """Neither in the chart nor in the sentence."""
+    odd = {"measure": "psi", "title": "PSI", "status": "critical", "value": 0.05, "threshold": 0.1}
+    odd |= {"window": {"start": "2026-03-01T00:00:00.000Z", "size": "1d"}}
+    assert figures.effects([odd, odd]) is None
+    assert "limit" not in view.sentence(reporting.incident().lines[0].series, odd)
 
 
 def test_what_stands_out_is_marked():
