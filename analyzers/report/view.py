@@ -51,7 +51,7 @@ def incident(found: Found, whole: Whole) -> dict[str, Any]:
             for name, text in LINKS.items()
             if is_web(evidence.get("links", {}).get(name, ""))
         },
-        "timeline": figures.timeline("timeline", line, span, found.changes) if line.windows else None,
+        "timeline": figures.timeline("timeline", of(line.series), line, span, found.changes) if line.windows else None,
         "metrics": rows.metrics(metrics, evidence.get("more_metrics", max(0, len(whole.alerts) - len(metrics)))),
         "effects": figures.effects(metrics),
         "movers": figures.movers(found.moved) if found.moved else [],
@@ -147,7 +147,7 @@ def _moved_in(found: Found) -> str:
     """Of what the movers tell."""
     moved = found.moved
     if moved is None:
-        return "No profiles are stored of these windows any more, so that what moved cannot be told."
+        return "No profiles of these windows are stored, so that what moved cannot be told."
     windows = f"{moment(moved.period.start)} to {moment(moved.period.end)}"
     against = f"{moved.reference:,} of the reference" if moved.reference else "no reference"
     text = f"{moved.predictions:,} predictions from {windows} against {against}"
@@ -188,7 +188,10 @@ def _period_facts(found: Found, wrong: Sequence[Line], size: str) -> Iterator[Fa
 
 def _timelines(found: Found, wrong: Sequence[Line]) -> list[Chart]:
     shown = (wrong or found.lines)[:MOST_LINES]
-    return [figures.timeline(f"line-{at}", line, None, found.changes) for at, line in enumerate(shown)]
+    names = {line.series: name for name, line in figures.named(found.lines)}
+    return [
+        figures.timeline(f"line-{at}", names[line.series], line, None, found.changes) for at, line in enumerate(shown)
+    ]
 
 
 def bad(line: Line) -> int:

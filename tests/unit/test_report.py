@@ -200,7 +200,7 @@ def test_a_page_without_evidence_says_what_is_not_known():
     """Each section is there, and none pretends."""
     text = " ".join(Outline(page.html(reporting.incident({}), DRAWN)).texts)
     assert "No windows of this metric are stored any more." in text
-    assert "No profiles are stored of these windows any more" in text
+    assert "No profiles of these windows are stored" in text
     assert "Nothing is known of segments." in text
     assert "No single predictions are behind it." in text
     assert "No notice has been sent." in text
@@ -229,11 +229,29 @@ def test_a_quiet_period_has_no_sign_in_it():
 def test_a_timeline_says_what_it_shows():
     """The lowest, the highest, how many are wrong and since when."""
     line = reporting.incident().lines[0]
-    chart = figures.timeline("t", line)
+    chart = figures.timeline("t", "Share missing of amount", line)
     assert "in 40 windows from 2026-03-01, 1d to 2026-04-09, 1d" in chart.summary
     assert "highest 0.48 (2026-04-09, 1d); 5 wrong, the first 2026-04-05, 1d." in chart.summary
     assert "Dashed: limit, 0.07." in chart.note
     assert len(chart.table.rows) == 40
+
+
+def test_a_timeline_that_is_cut_says_so():
+    """There are more windows than are drawn."""
+    line = reporting.incident().lines[0]
+    assert "The first 40 windows; there are more." in figures.timeline("t", "name", replace(line, cut=True)).note
+    assert "there are more" not in figures.timeline("t", "name", line).note
+
+
+def test_several_versions_are_told_apart():
+    """One has no need of a name."""
+    (first, _) = reporting.period().lines
+    second = replace(first, series=replace(first.series, version="2"))
+    assert [name for name, _ in figures.named([first])] == ["Share missing"]
+    assert [name for name, _ in figures.named([first, second])] == [
+        "Share missing, version 1",
+        "Share missing, version 2",
+    ]
 
 
 def test_limits_are_told_in_the_unit_of_the_value():
