@@ -119,7 +119,7 @@ def to_incident(document: Document) -> Incident:
         alerts={Kind(kind): count for kind, count in found["alerts"].items()},
         impact=Impact(**{**impact, "basis": Basis(impact["basis"])}) if impact else None,
         title=document["message"],
-        severe=found["severe"],
+        severe=found.get("severe", False),
         evidence=found.get("evidence", {}),
     )
 
