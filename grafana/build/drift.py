@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models.dashboard import Panel
 from . import live, variables
 from .page import Band, Page
 from .panels import MAY_BE_EMPTY, bars, grid, heat, lines
-from .queries import ONE_SEGMENT, count, largest, latest, mean, over_time, rows, smallest
+from .queries import ONE_SEGMENT, count, largest, mean, over_time, rows, smallest
 from .sources import DISTRIBUTIONS
 
 _MEASURE = f"{ONE_SEGMENT} AND metric.name:$measure"
@@ -89,19 +89,20 @@ def _one_feature() -> Panel:
 def _distribution() -> Panel:
     return bars(
         "Distribution of $feature",
-        "Of all predictions, in the last of the largest windows in the time range: the share of each bin, beside that "
-        f"in the reference. Stored are features that moved most and those in alarm. {MAY_BE_EMPTY}",
+        "Of all predictions: the mean share of each bin over the windows in the time range, and that in the reference. "
+        "Stored are the features that moved most, in the largest windows, and those in alarm, in windows of any size: "
+        f"choose the largest size to see most, and one version. {MAY_BE_EMPTY}",
         rows(
             '_index:"driftline-distributions-${namespace}" AND model.name:$model AND model.version:$version '
-            "AND feature.name:$feature",
-            (latest("distribution.share", "distribution.reference_share"),),
+            "AND window.size:$size AND feature.name:$feature",
+            (mean("distribution.share"), mean("distribution.reference_share", 2)),
             ("distribution.bin",),
             source=DISTRIBUTIONS,
         ),
         {
             "distribution.bin": "Bin",
-            "Top Metrics distribution.share": "Share",
-            "Top Metrics distribution.reference_share": "Reference",
+            "Average distribution.share": "Share",
+            "Average distribution.reference_share": "Reference",
         },
         unit="percentunit",
     )
@@ -110,8 +111,7 @@ def _distribution() -> Panel:
 def _quality() -> Panel:
     return lines(
         "Quality of $feature",
-        "Shares that are missing, in no known category or outside the reference's range, and 1 where it is stuck at one "
-        "value.",
+        "Shares that are missing, in no known category or outside the reference's range; 1: stuck at one value.",
         over_time(
             f"{ONE_SEGMENT} AND feature.name:$feature AND metric.name:{_SHARES}",
             mean("metric.value"),
@@ -126,8 +126,7 @@ def _quality() -> Panel:
 def _causes() -> Panel:
     return grid(
         "What happened to features",
-        "Where counts tell the cause of drift: how many verdicts name it, and what share of the change it makes up. "
-        f"{MAY_BE_EMPTY}",
+        f"Where counts tell the cause of drift: how many verdicts name it, and its share of the change. {MAY_BE_EMPTY}",
         rows(
             f"{ONE_SEGMENT} AND _exists_:metric.cause.kind AND NOT metric.status:ok",
             (count(), mean("metric.cause.confidence", 2)),

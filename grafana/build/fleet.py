@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, Panel
 from . import live, variables
 from .page import Band, Page
 from .panels import MAY_BE_EMPTY, VERDICTS, grid, heat, lines, number, verdicts
-from .queries import MODEL, OPEN, count, largest, mean, over_time, rows, smallest
+from .queries import MODEL, MODELS_OWN, OPEN, count, largest, mean, over_time, rows, smallest
 from .sources import ALERTS
 
 RUNBOOKS = "https://github.com/driftline/driftline/blob/main/docs/runbooks"
@@ -70,7 +70,7 @@ def page() -> Page:
                         "Traffic",
                         "Predictions a second, the mean over each window.",
                         over_time(
-                            f"{_SIZED} AND NOT _exists_:segment.name AND metric.name:throughput",
+                            f"{_SIZED} AND NOT _exists_:segment.name AND {MODELS_OWN} AND metric.name:throughput",
                             mean("metric.value"),
                             ("model.name", "model.version"),
                             alias="{{term model.name}} {{term model.version}}",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.models.dashboard import Panel
+from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, Panel
 
 from . import live, variables
 from .page import Band, Page
 from .panels import MAY_BE_EMPTY, grid, lines, verdicts
-from .queries import BY_SEGMENT, SIZE, WHOLE, count, largest, latest, mean, over_time, rows, smallest
+from .queries import BY_SEGMENT, SIZE, WHOLE, count, largest, mean, over_time, smallest
 
 FAMILIES = "(classification OR regression OR calibration)"
 _ONE = f"{WHOLE} AND metric.name:$measure"
 _VERSION = "{{term model.version}}"
 _BY = ("model.version",)
+_ENDS = DataTransformerConfig(
+    id_val="reduce", options={"reducers": ["lastNotNull", "min", "max", "mean"], "mode": "seriesToRows"}
+)
 
 
 def page() -> Page:
@@ -85,26 +88,18 @@ def _coverage() -> Panel:
 
 
 def _all_measures() -> Panel:
-    prefix = "Top Metrics metric."
-    fields = ("value", "lower", "upper", "reference_value", "sample_size")
     return grid(
-        "All measures, last window",
-        "The latest window in the time range.",
-        rows(
+        "All measures",
+        "Of all predictions: the last window in the time range, and all of them.",
+        over_time(
             f"{WHOLE} AND metric.family:{FAMILIES}",
-            (latest(*(f"metric.{field}" for field in fields)),),
+            mean("metric.value"),
             ("metric.name", "model.version"),
+            alias="{{term metric.name}} {{term model.version}}",
         ),
-        {
-            "metric.name": "Measure",
-            "model.version": "Version",
-            f"{prefix}value": "Value",
-            f"{prefix}lower": "Lower",
-            f"{prefix}upper": "Upper",
-            f"{prefix}reference_value": "Reference",
-            f"{prefix}sample_size": "Samples",
-        },
-        properties={name: {"decimals": 4} for name in ("Value", "Lower", "Upper", "Reference")},
+        {"Field": "Measure", "Last *": "Last", "Min": "Smallest", "Max": "Largest", "Mean": "Mean"},
+        properties={name: {"decimals": 4} for name in ("Last", "Smallest", "Largest", "Mean")},
+        transformations=(_ENDS,),
     )
 
 

@@ -22,10 +22,13 @@ NAMESPACE = '_index:"driftline-metrics-${namespace}"'
 MODEL = f"{NAMESPACE} AND model.name:$model"
 SIZE = f"{MODEL} AND model.version:$version AND window.size:$size"
 """Windows of one size: the mean of days and months would be neither."""
-WHOLE = f"{SIZE} AND NOT _exists_:segment.name"
-ONE_SEGMENT = f"{SIZE} AND segment.value:$segment AND (segment.name:$dimension OR NOT _exists_:segment.name)"
+MODELS_OWN = "NOT _exists_:feature.name"
+WHOLE = f"{SIZE} AND NOT _exists_:segment.name AND {MODELS_OWN}"
+NO_SEGMENT = "(*:* AND NOT _exists_:segment.name)"
+"""As an alternative to something else; there a mere NOT would exclude, and nothing be left."""
+ONE_SEGMENT = f"{SIZE} AND segment.value:$segment AND (segment.name:$dimension OR {NO_SEGMENT})"
 """Of the chosen segment, or of the whole model, for which `$segment` stands as the absence of a segment."""
-BY_SEGMENT = f"{SIZE} AND segment.name:$dimension"
+BY_SEGMENT = f"{SIZE} AND segment.name:$dimension AND {MODELS_OWN}"
 OPEN = '_index:"driftline-alerts-${namespace}" AND event.dataset:driftline.incident AND model.name:$model'
 
 FINEST = "auto"
@@ -51,12 +54,6 @@ def smallest(field: str, number: int = 1) -> Metric:
 def count() -> Metric:
     """How many documents there are."""
     return build.Count().id("1")
-
-
-def latest(*fields: str) -> Metric:
-    """The values of numeric fields in the latest document."""
-    settings = build.ElasticsearchTopMetricsSettings().metrics(list(fields)).order("desc").order_by("@timestamp")
-    return build.TopMetrics().id("1").settings(settings)
 
 
 def over_time(

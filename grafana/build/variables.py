@@ -7,12 +7,11 @@ import json
 from grafana_foundation_sdk.builders.dashboard import QueryVariable
 from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh, VariableSort
 
-from .queries import MODEL, NAMESPACE
+from .queries import MODEL, NAMESPACE, NO_SEGMENT
 from .sources import METRICS
 
 _OF_VERSION = f"{MODEL} AND model.version:$version"
 _SIZED = f"{_OF_VERSION} AND window.size:$size"
-_NO_SEGMENT = "(*:* AND NOT _exists_:segment.name)"
 _ALL = VariableOption(text="All", value="$__all", selected=True)
 
 
@@ -64,7 +63,7 @@ def segment() -> QueryVariable:
         _terms("segment", "Segment", "segment.value", f"{_SIZED} AND segment.name:$dimension")
         .description("All: all predictions of the model")
         .include_all(True)
-        .all_value(_NO_SEGMENT)
+        .all_value(NO_SEGMENT)
         .current(_ALL)
     )
 
