@@ -64,7 +64,7 @@ def lucene(value: Value) -> str:
     escaped = [_ESCAPED.sub(r"\\\1", one) for one in value.values]
     if not value.several:
         return escaped[0]
-    return "(" + " OR ".join(f'"{one}"' for one in escaped) + ")"
+    return "(" + " OR ".join(f'"{one}"' for one in escaped) + ")" if escaped else "__empty__"
 
 
 def promql(value: Value) -> str:

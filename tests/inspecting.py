@@ -7,10 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import graphing
+import yaml
 from graphing import Ask, Document, Period, Value
 
+GRAFANA = Path(__file__).parents[1] / "grafana"
 MAY_BE_EMPTY = "driftline: may be empty"
 _FIELD = re.compile(r"(?:^|[\s(])([@\w][\w.@]*):(?=\S)")
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -25,9 +28,18 @@ class Source:
     index: str | None
 
 
-def sources(provisioned: Document) -> dict[str, Source]:
-    """The data sources of a provisioning file, by uid."""
-    return {one["uid"]: Source(one["type"], one.get("jsonData", {}).get("index")) for one in provisioned["datasources"]}
+def provisioned_sources() -> dict[str, Source]:
+    """The data sources that Grafana is given, by uid."""
+    text = (GRAFANA / "provisioning" / "datasources" / "driftline.yml").read_text()
+    return {
+        one["uid"]: Source(one["type"], one["jsonData"].get("index")) for one in yaml.safe_load(text)["datasources"]
+    }
+
+
+def shipped() -> dict[str, Document]:
+    """The dashboards that Grafana is given, by uid."""
+    read = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(GRAFANA.glob("dashboards/*.json"))]
+    return {dashboard["uid"]: dashboard for dashboard in read}
 
 
 def panels(dashboard: Document) -> list[Document]:

@@ -55,9 +55,12 @@ def _by_feature() -> Panel:
 def _movers() -> Panel:
     return grid(
         "What moved most, by $measure",
-        "Over the time range, the largest value first.",
+        "Over the windows in the time range that could be judged, the largest value first.",
         rows(
-            _MEASURE, (largest("metric.value"), mean("metric.value", 2)), ("feature.name", "model.version"), order="1"
+            f"{_MEASURE} AND NOT metric.status:insufficient_data",
+            (largest("metric.value"), mean("metric.value", 2)),
+            ("feature.name", "model.version"),
+            order="1",
         ),
         {"feature.name": "Feature", "model.version": "Version", "Max": "Largest", "Average": "Mean"},
         properties={"Largest": {"decimals": 3, "custom.cellOptions": {"type": "gauge"}}, "Mean": {"decimals": 3}},

@@ -167,6 +167,8 @@ def bars(title: str, description: str, target: Target, columns: Mapping[str, str
         .unit(unit)
         .x_field(next(iter(columns.values())))
         .x_tick_label_max_length(24)
+        .line_width(1)
+        .fill_opacity(80)
         .transformations(list(_organize(columns)))
         .legend(_legend())
         .build()
