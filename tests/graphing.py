@@ -20,6 +20,7 @@ Ask = Callable[[str, Document], Document]
 ALL = "$__all"
 _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)(?::(\w+))?\}")
 _ESCAPED = re.compile(r'([!*+\-=<>\s&|()\[\]{}^~?:\\/"])')
+_REGULAR = re.compile(r"[$^*{}\[\]'+?.()|]")
 _NAMES = {
     "count": "Count",
     "avg": "Average",
@@ -68,11 +69,11 @@ def lucene(value: Value) -> str:
 
 
 def promql(value: Value) -> str:
-    """A value as the Prometheus data source writes it, inside of a quoted regular expression or text."""
+    """A value as the Prometheus data source writes it: one as it is, several as a quoted regular expression."""
     if not value.several:
-        return value.values[0].replace("\\", "\\\\").replace('"', '\\"')
-    escaped = [re.escape(one).replace("\\", "\\\\") for one in value.values]
-    return f"({'|'.join(escaped)})"
+        return value.values[0]
+    escaped = [_REGULAR.sub(r"\\\\\g<0>", one) for one in value.values]
+    return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
 
 
 def filled(text: str, values: Mapping[str, Value], write: Callable[[Value], str] = lucene) -> str:
@@ -139,8 +140,8 @@ def _options(
 ) -> list[str]:
     body = variable_search(variable, before, period)
     answer = ask(indices[variable["datasource"]["uid"]], body)
-    if "error" in answer:
-        msg = f"variable {variable['name']}: {json.dumps(answer['error'])}"
+    if failed := failure(answer):
+        msg = f"variable {variable['name']}: {failed}"
         raise LookupError(msg)
     keys = [str(bucket["key"]) for bucket in answer.get("aggregations", {}).get("1", {}).get("buckets", ())]
     pattern = variable.get("regex")
@@ -209,14 +210,21 @@ def _bucket(bucket: Document, metrics: list[Document], period: Period) -> Docume
             "order": {order: settings["order"]},
         }
     }
-    if order[0].isdigit():
-        (metric,) = (one for one in metrics if one["id"] == order)
-        made["aggs"] = {order: _metric(metric)}
+    for metric in metrics:
+        if metric["id"] == order:
+            made["aggs"] = {order: _metric(metric)}
     return made
 
 
 def _metric(metric: Document) -> Document:
     return {metric["type"]: {"field": metric["field"]}}
+
+
+def failure(answer: Document) -> str:
+    """What went wrong with a search; also where it did on some shards alone, which is no error of the whole."""
+    shards = answer.get("_shards", {})
+    wrong = answer.get("error") or shards.get("failures") or shards.get("failed")
+    return json.dumps(wrong) if wrong else ""
 
 
 def columns(target: Document) -> list[str]:

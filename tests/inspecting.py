@@ -97,6 +97,8 @@ def _ids(dashboard: Document) -> Iterator[str]:
             ids = [part["id"] for part in (*target.get("bucketAggs", ()), *target.get("metrics", ()))]
             if len(set(ids)) < len(ids):
                 yield f"{panel['title']}: aggregation ids are {ids}"
+            orders = {bucket["settings"].get("orderBy", "_key") for bucket in target.get("bucketAggs", ())}
+            yield from (f"{panel['title']}: is ordered by {one}, which is not there" for one in orders - {"_key", *ids})
 
 
 def _variables(dashboard: Document) -> Iterator[str]:
@@ -208,8 +210,8 @@ def answers(
     for annotation in dashboard["annotations"]["list"]:
         index = indices[annotation["datasource"]["uid"]]
         answer = ask(index, graphing.annotation_search(annotation, found, period))
-        if "error" in answer:
-            yield f"{dashboard['uid']}: {annotation['name']}: {json.dumps(answer['error'])}"
+        if failed := graphing.failure(answer):
+            yield f"{dashboard['uid']}: {annotation['name']}: {failed}"
         parts = [
             annotation[key] for key in ("timeField", "timeEndField", "textField", "tagsField") if key in annotation
         ]
@@ -242,8 +244,8 @@ def _of_target(
         yield f"there is no variable {error}"
         return
     answer = ask(index, body)
-    if "error" in answer:
-        yield json.dumps(answer["error"])
+    if failed := graphing.failure(answer):
+        yield failed
         return
     if may_be_empty:
         return

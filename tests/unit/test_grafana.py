@@ -139,6 +139,11 @@ def _no_description(dashboards):
     del panel(dashboards["driftline-performance"], "Labels")["description"]
 
 
+def _ordered_by_nothing(dashboards):
+    shown = panel(dashboards["driftline-drift"], "What moved most, by $measure")
+    shown["targets"][0]["bucketAggs"][0]["settings"]["orderBy"] = "7"
+
+
 def _unknown_column(dashboards):
     panel(dashboards["driftline-fleet"], "Incidents")["targets"][0]["metrics"].pop(1)
 
@@ -193,6 +198,7 @@ MUTATIONS = {
     _variable_for_nothing: "variable size is not used",
     _same_letter: "targets are ['A', 'A']",
     _no_description: "has no description",
+    _ordered_by_nothing: "is ordered by 7, which is not there",
     _unknown_column: "no column is called Max",
     _unknown_look: "no column is called Began",
     _unknown_matrix: "no column is called metric.status",
