@@ -1,7 +1,7 @@
 """What Grafana would send for a dashboard: the values of its variables, and the searches of its panels.
 
-As Grafana 11.6 does it: the Elasticsearch data source puts variables into queries in Lucene's syntax, and its back end
-turns a target into one search with a query of the time range and the query string, and nested aggregations.
+Written after Grafana's sources: the Elasticsearch data source puts variables into queries in Lucene's syntax, and its
+back end turns a target into one search with a query of the time range and the query string, and nested aggregations.
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ def _by_feature() -> Panel:
         "The largest value in a step: darker is further from the reference.",
         over_time(_MEASURE, largest("metric.value"), ("feature.name",)),
         scheme="Oranges",
+        steps=200,
     )
 
 
@@ -73,7 +74,10 @@ def _alarms() -> Panel:
         "How many measures of drift and quality of a feature have an alarm with the windows that begin in a step. "
         f"{MAY_BE_EMPTY}",
         over_time(
-            f"{ONE_SEGMENT} AND metric.family:(drift OR quality) AND metric.alarm:firing", count(), ("feature.name",)
+            f"{ONE_SEGMENT} AND metric.family:(drift OR quality) AND metric.alarm:firing",
+            count(),
+            ("feature.name",),
+            gaps=False,
         ),
     )
 

@@ -53,7 +53,7 @@ def page() -> Page:
                         "Series that fire, by model",
                         "How many series (a measure, of a feature, in a segment) have an alarm with the windows that "
                         "begin in a step; a step without a cell has none, or was not judged.",
-                        over_time(f"{_SIZED} AND metric.alarm:firing", count(), ("model.name",)),
+                        over_time(f"{_SIZED} AND metric.alarm:firing", count(), ("model.name",), gaps=False),
                     ),
                     verdicts(
                         "Verdicts that are not ok",

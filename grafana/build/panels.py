@@ -78,14 +78,14 @@ def verdicts(title: str, description: str, target: Target) -> Panel:
     return panel.build()
 
 
-def heat(title: str, description: str, target: Target, *, scheme: str = "Reds") -> Panel:
-    """A row for each series, a cell for each step in time, darker where the value is larger."""
+def heat(title: str, description: str, target: Target, *, scheme: str = "Reds", steps: int = 30) -> Panel:
+    """A row for each series, a cell for each of at most so many steps in time, darker where the value is larger."""
     return (
         heatmap.Panel()
         .title(title)
         .description(description)
         .targets([target])
-        .max_data_points(200)
+        .max_data_points(steps)
         .calculate(False)
         .color(heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme(scheme).steps(64))
         .cell_gap(1)

@@ -75,8 +75,9 @@ def over_time(
         alias: Name of a series, with `{{term field}}` for the value of a field.
         ref: Letter of the target, unique in its panel.
         source: Which data source.
-        gaps: Whether a step without documents is nothing; else it is a count of 0, which is wrong for windows, since
-            steps may be narrower than they are.
+        gaps: Whether a step without documents is nothing, so that lines go from window to window where steps are
+            narrower than windows; else it is there, with a count of 0. A heat map takes the width of its cells from
+            the first two steps, and hides 0.
     """
     least = "1" if gaps else "0"
     settings = build.ElasticsearchDateHistogramSettings().interval(FINEST).min_doc_count(least)
