@@ -151,6 +151,7 @@ def _columns(dashboard: Document) -> Iterator[str]:
             have = [options.get("renameByName", {}).get(name, name) for name in have]
         shown = [override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]] if known else []
         shown += [panel["options"]["xField"]] if panel["type"] == "barchart" else []
+        shown += [order["displayName"] for order in panel.get("options", {}).get("sortBy", ())]
         yield from (f"{panel['title']}: no column is called {name}" for name in shown if name not in have)
 
 

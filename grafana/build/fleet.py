@@ -113,8 +113,8 @@ def _by_status() -> Panel:
 def _incidents() -> Panel:
     return grid(
         "Incidents",
-        "Incidents that began in the time range, by severity: of what kind they are, since when, until when, and what "
-        f"they cost a day. `driftline alerts show ID` has the evidence. {MAY_BE_EMPTY}",
+        "Incidents that began in the time range, the latest first: of what kind they are, since when, until when, and "
+        f"what they cost a day. `driftline alerts show ID` has the evidence. {MAY_BE_EMPTY}",
         rows(
             OPEN,
             (smallest("event.start"), largest("event.end", 2), mean("incident.impact.loss", 3)),
@@ -138,4 +138,5 @@ def _incidents() -> Panel:
             "Kind": {"links": [{"title": "Runbook", "url": f"{RUNBOOKS}/${{__value.raw}}.md", "targetBlank": True}]},
             "Model": {"links": [_TO_MODEL]},
         },
+        latest_by="Since",
     )

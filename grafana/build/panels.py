@@ -102,6 +102,7 @@ def grid(
     *,
     properties: Mapping[str, Mapping[str, Any]] | None = None,
     transformations: Sequence[DataTransformerConfig] = (),
+    latest_by: str | None = None,
 ) -> Panel:
     """A table.
 
@@ -112,10 +113,13 @@ def grid(
         columns: From the names that Grafana gives columns to those shown, in this order; where it is empty, they stay.
         properties: How columns look, by the name shown.
         transformations: What is done before columns are renamed.
+        latest_by: The column, by the name shown, whose largest value comes first; else the order is that of the target.
     """
     panel = table.Panel().title(title).description(description).targets([target]).filterable(True)
     renamed = _organize(columns) if columns else ()
     panel = panel.transformations([*transformations, *renamed])
+    if latest_by is not None:
+        panel = panel.sort_by([common.TableSortByFieldState().display_name(latest_by).desc(True)])
     for column, values in (properties or {}).items():
         panel = panel.override_by_name(column, [DynamicConfigValue(name, value) for name, value in values.items()])
     return panel.build()

@@ -1,6 +1,7 @@
 """What panels ask: queries in Lucene's syntax, and the aggregations of what they find.
 
 Grafana puts the values of variables into a query as `("a" OR "b")` or as an escaped word, and adds the time range.
+`top_metrics` is not used: an Elasticsearch without Elastic's own modules, such as the local one, has none.
 """
 
 from __future__ import annotations

@@ -153,6 +153,10 @@ def _unknown_look(dashboards):
     override["matcher"]["options"] = "Began"
 
 
+def _unknown_order(dashboards):
+    panel(dashboards["driftline-fleet"], "Incidents")["options"]["sortBy"][0]["displayName"] = "Min"
+
+
 def _unknown_matrix(dashboards):
     panel(dashboards["driftline-fleet"], "Verdicts by model")["targets"][0]["bucketAggs"].pop(1)
 
@@ -201,6 +205,7 @@ MUTATIONS = {
     _ordered_by_nothing: "is ordered by 7, which is not there",
     _unknown_column: "no column is called Max",
     _unknown_look: "no column is called Began",
+    _unknown_order: "no column is called Min",
     _unknown_matrix: "no column is called metric.status",
     _unknown_dashboard: "there is no dashboard driftline-performance",
     _mixed_sizes: "mixes sizes of windows",
