@@ -81,8 +81,8 @@ def judged(client, elasticsearch_url):
         cluster.refresh(index)
     week = EPOCH + timedelta(weeks=1)
     yield Judged(streams.namespace, Period(EPOCH - DAY, broken + (BROKEN + 1) * DAY), ("1d", "week"), "amount", week)
-    for index in (streams.profiles, streams.metrics, streams.alerts):
-        client.indices.delete(index=index, ignore_unavailable=True)
+    for index in client.indices.get(index=f"driftline-*-{streams.namespace}"):
+        client.indices.delete(index=index)
 
 
 @pytest.fixture(scope="module")
