@@ -111,13 +111,14 @@ def _of_bins(sides: Distribution, bins: NumericBins) -> tuple[list[str], IntArra
 
 
 def numbers(cuts: FloatArray) -> list[str]:
-    """Numbers in increasing order as short texts that differ, but those that are neighbours, which are one value."""
+    """Increasing numbers as texts, as short as lets them differ; neighbours among floats are one value, and one text."""
     first = np.append(True, np.nextafter(cuts[:-1], np.inf) < cuts[1:])
+    distinct = cuts[first].tolist()
     for digits in range(4, 18):
-        rounded = [float(f"{cut:.{digits}g}") + 0.0 for cut in cuts.tolist()]
-        if len({number for number, new in zip(rounded, first, strict=True) if new}) == first.sum():
+        texts = [f"{float(f'{cut:.{digits}g}') + 0.0:.{max(15, digits)}g}" for cut in distinct]
+        if len(set(texts)) == len(texts):
             break
-    return [f"{number:.{max(15, digits)}g}" for number in rounded]
+    return [texts[position] for position in np.cumsum(first) - 1]
 
 
 def _of_categories(sides: Distribution, known: Sequence[str]) -> tuple[list[str], IntArray]:

@@ -131,16 +131,20 @@ def analyze(
 
 def record(cluster: Cluster, done: Sequence[Done], warn: Warn) -> None:
     """Store how analyses went and how late the streams are; when that fails, say so and go on."""
-    quick = replace(cluster, client=cluster.client.options(max_retries=0, request_timeout=PATIENCE))
     try:
-        quick.create(list(_operations(cluster.streams.analyzer, map(of_model, done))))
-        now = datetime.now(UTC)
-        streams = [of_stream(stream, now) for stream in arrived(quick)]
-        quick.create(list(_operations(cluster.streams.analyzer, streams)))
+        _store(cluster, done)
     except (ApiError, TransportError) as error:
         warn(f"how the analysis went was not stored: {explain(error)}")
     except StoreError as error:
         warn(f"how the analysis went was not stored: {error}")
+
+
+def _store(cluster: Cluster, done: Sequence[Done]) -> None:
+    quick = replace(cluster, client=cluster.client.options(max_retries=0, request_timeout=PATIENCE))
+    quick.create(list(_operations(cluster.streams.analyzer, map(of_model, done))))
+    now = datetime.now(UTC)
+    streams = [of_stream(stream, now) for stream in arrived(quick)]
+    quick.create(list(_operations(cluster.streams.analyzer, streams)))
 
 
 def _operations(index: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
