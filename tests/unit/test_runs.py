@@ -23,16 +23,6 @@ def summary(model: str = "a", last: datetime | None = START - timedelta(hours=1)
     return Summary(model, 12, 3, STATUSES, 1, 2, last, ())
 
 
-class Deaf:
-    """A cluster that stores nothing."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def __call__(self, *_: object) -> None:
-        raise self.error
-
-
 def test_an_analysis_that_went_well():
     """What it did, how long it took, and how far the last window lies behind its end."""
     assert runs.of_model(runs.Done("a", START, END, Joined(5, 2, 1), summary())) == {
@@ -140,7 +130,11 @@ def test_an_analysis_that_is_stopped_is_no_failure(monkeypatch, told):
 @pytest.mark.parametrize("failing", [StoreError("the disk is full"), ConnectionTimeout("no answer")])
 def test_a_record_that_cannot_be_stored_is_said_and_nothing_else_happens(monkeypatch, failing):
     """One warning; the analysis that went well stays one that went well."""
-    monkeypatch.setattr(runs, "_store", Deaf(failing))
+
+    def deaf(*_):
+        raise failing
+
+    monkeypatch.setattr(runs, "_store", deaf)
     said: list[str] = []
     runs.record(None, [], said.append)
     (only,) = said
