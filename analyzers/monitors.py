@@ -31,8 +31,7 @@ from .training.stored import TrainingSet
 from .windows import Window, WindowSize
 
 JUDGING = 7
-"""Counts how often the way of judging, or what is stored with it, has changed, so that windows judged in an older way
-are judged again."""
+"""Counts how often judging, or what it stores, has changed, so that windows judged in an older way are judged again."""
 DEFAULT_BUDGET = "1 per month"
 FEATURE_KINDS = ("numeric", "categorical")
 
