@@ -10,9 +10,9 @@ import click
 import structlog
 from rich.console import Console
 
-from driftline.analyzers import monitors, pipeline, setup
+from driftline.analyzers import monitors, runs, setup
 from driftline.analyzers.cluster import Cluster
-from driftline.analyzers.commands import Moment, clear_errors, connected, progress_bars
+from driftline.analyzers.commands import Moment, clear_errors, connected, progress_bars, warn
 from driftline.analyzers.report import commands, gather
 
 from . import data, model, service, story
@@ -52,7 +52,7 @@ def main(namespace: str | None, since: datetime, until: datetime, report: Path) 
         console.print("[bold]3. Analyse[/] day by day, week by week, month by month")
         cluster = Cluster(client, configuration.streams)
         with progress_bars() as bars:
-            pipeline.analyze(cluster, configuration, datetime.now(UTC), progress=bars)
+            runs.analyze(cluster, configuration, datetime.now(UTC), warn, progress=bars)
         console.print()
         story.tell(cluster, console)
         gravest = story.gravest(story.incidents(cluster))
