@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from elasticsearch import Elasticsearch
+    from elasticsearch import ApiError, Elasticsearch
 
 DEFAULT_URL = "http://127.0.0.1:9200"
 
@@ -86,7 +86,7 @@ def explain(error: Exception, url: str | None = None) -> str:
         text = f"cannot be reached: {_first_line(error)}; `driftline status` tells more"
     elif isinstance(error, ApiError):
         text = _STATUS.get(error.status_code, "answered HTTP {status}: {reason}").format(
-            status=error.status_code, reason=_reason(error)
+            status=error.status_code, reason=reason(error)
         )
     else:
         text = _first_line(error)
@@ -99,7 +99,8 @@ _STATUS = {
 }
 
 
-def _reason(error: Any) -> str:
+def reason(error: ApiError) -> str:
+    """Why Elasticsearch refused a request, in its own words."""
     body = error.body if isinstance(error.body, dict) else {}
     cause = body.get("error", {})
     if isinstance(cause, dict):

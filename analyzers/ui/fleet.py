@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ..alerts import documents, output
+from ..alerts import documents
 from ..alerts.records import State
 from ..reading.output import minute, number
 from ..windows import WindowSize, iso
-from . import drawing
+from . import drawing, lines
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
@@ -62,7 +62,7 @@ class Fleet:
     Attributes:
         rows: The models, those in trouble first.
         more: How many models are not shown.
-        open: Lines of the open incidents, as `driftline alerts list` prints them, each after the incident's id.
+        open: The open incidents, the gravest first.
         open_count: How many incidents are open.
         recent: The same of those that were over last.
         days: Length of the period.
@@ -72,9 +72,9 @@ class Fleet:
 
     rows: Sequence[Row]
     more: int
-    open: Sequence[tuple[str, Sequence[str]]]
+    open: Sequence[lines.Line]
     open_count: int
-    recent: Sequence[tuple[str, Sequence[str]]]
+    recent: Sequence[lines.Line]
     days: int
     since: str
     until: str
@@ -162,7 +162,7 @@ def view(of_models: Found, of_alerts: Sequence[Found], since: datetime, until: d
     return Fleet(
         rows=sorted(rows, key=_urgency),
         more=max(0, of_models["count"]["value"] - len(buckets)),
-        open=sorted(_lines(alive), key=lambda line: SEVERITIES.index(line[1][0])),
+        open=sorted(_lines(alive), key=lambda line: SEVERITIES.index(line.cells["severity"])),
         open_count=alive["hits"]["total"]["value"],
         recent=_lines(over),
         days=round((until - since).total_seconds() / 86_400),
@@ -231,6 +231,5 @@ def _urgency(row: Row) -> tuple[Any, ...]:
     return order.index(row.status), -sum(row.incidents.values()), row.name
 
 
-def _lines(found: Found) -> list[tuple[str, Sequence[str]]]:
-    incidents = (documents.to_incident(hit["_source"]) for hit in found["hits"]["hits"])
-    return [(incident.id, output.incident_row(incident)) for incident in incidents]
+def _lines(found: Found) -> list[lines.Line]:
+    return lines.incidents(hit["_source"] for hit in found["hits"]["hits"])
