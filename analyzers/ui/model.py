@@ -339,9 +339,10 @@ def summary(points: Sequence[drawing.Point]) -> str:
         return f"no value in {len(points)} windows"
     counts = [(s, sum(point.status == s for point in points)) for s in (Status.CRITICAL.value, Status.WARNING.value)]
     wrong = ", ".join(f"{count} {status}" for status, count in counts if count) or "none critical or warning"
-    return f"{len(points)} windows, from {number(min(known))} to {number(max(known))}; {wrong}"
+    period = f"{len(points)} windows from {day(points[0].at)} to {day(points[-1].at)}"
+    return f"{period}: {number(min(known))} to {number(max(known))}; {wrong}"
 
 
 def day(at: float) -> str:
-    """Milliseconds since 1970 to the minute, for people."""
-    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M}"
+    """Milliseconds since 1970 as a day, and to the minute where it is not midnight."""
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M}".removesuffix(" 00:00")

@@ -11,7 +11,6 @@ import orjson
 from driftline.ingest import events
 
 from ..alerts import documents
-from ..reading.output import number
 from . import lines
 
 if TYPE_CHECKING:
@@ -132,7 +131,5 @@ def flat(fields: Found, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def text(value: Any) -> str:
-    """A stored value for people."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value if isinstance(value, str) else orjson.dumps(value).decode()
-    return number(value) if isinstance(value, float) else f"{value}"
+    """A stored value as it is, for people."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
