@@ -92,8 +92,8 @@ def story(found: Whole) -> Iterator[str]:
             f"cost: {number(impact.loss)} {impact.unit} a day, at least {number(impact.at_least)}, "
             f"{impact.share:.1%} of {number(impact.predictions)} predictions a day ({impact.basis})"
         )
-    parent = next(alert for alert in found.alerts if alert.id == incident.parent)
-    yield f"explained by: {by_name(parent.series.measure).title} of {parent.series.feature or 'the model'}"
+    parent = found.parent.series
+    yield f"explained by: {by_name(parent.measure).title} of {parent.feature or 'the model'}"
     yield from _evidence(incident.evidence)
     for document in found.said:
         yield _said(document)

@@ -54,6 +54,11 @@ class Whole:
     notices: Sequence[Document]
     said: Sequence[Document]
 
+    @property
+    def parent(self) -> Alert:
+        """The alert that explains the others."""
+        return next(alert for alert in self.alerts if alert.id == self.incident.parent)
+
 
 @dataclass(frozen=True, slots=True)
 class Precision:
@@ -202,7 +207,7 @@ def metric(found: Precision, window: Window, now: datetime) -> dict[str, Any]:
 
 def rule(found: Whole) -> str:
     """The rule that an incident came of: the measure of the alert that explains the others."""
-    return next(alert.series.measure for alert in found.alerts if alert.id == found.incident.parent)
+    return found.parent.series.measure
 
 
 def _say(cluster: Cluster, dataset: str, incident: Incident, who: str, now: datetime, told: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ def of_numbers(change: Numbers) -> Cause:
     """The coarse bins that gained and lost most."""
     edges, starts = change.bins.edges, change.bins.coarse
     borders = [-np.inf, *(float(edges[start - 1]) for start in starts[1:]), np.inf]
-    names = [_between(low, high) for low, high in pairwise(borders)]
+    names = [between(low, high) for low, high in pairwise(borders)]
     inner = np.diff(change.observed - change.expected)
     gains = np.add.reduceat(inner, starts)
     return _told([*names, "missing"], np.append(gains, change.observed[0] - change.expected[0]))
@@ -31,7 +31,8 @@ def of_categories(change: Categories) -> Cause:
     return _told(["missing", *map(repr, change.known), "in no known category"], change.observed - change.expected)
 
 
-def _between(low: float, high: float) -> str:
+def between(low: float, high: float) -> str:
+    """What a range of values `[low, high)` is called; infinite ends are open."""
     if np.isinf(low) and np.isinf(high):
         return "any value"
     # A number that is frequent has a bin of its own, which ends at the next larger one that a double can hold.

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jinja2
+from markupsafe import Markup
 
-from ..reading.output import minute, number
+from . import view
+from .words import minute, moment, number
 
 if TYPE_CHECKING:
     from .found import Found
@@ -27,15 +29,24 @@ def html(found: Found, scripts: Scripts, navigation: Sequence[tuple[str, str]] =
         navigation: Links to other pages, text and address each; none in a page that is a file.
     """
     name = "incident.html.j2" if found.whole else "period.html.j2"
-    return environment().get_template(name).render(found=found, scripts=scripts, navigation=navigation)
+    parts = view.incident(found, found.whole) if found.whole else view.period(found)
+    shared = {"found": found, "made": moment(found.made), "scripts": scripts, "navigation": navigation}
+    return environment().get_template(name).render(shared | parts)
+
+
+def title(found: Found) -> str:
+    """What a page is of, in one line."""
+    if found.whole:
+        return found.whole.incident.title
+    return f"{found.model} from {moment(found.period.start)} to {moment(found.period.end)}"
 
 
 @cache
 def environment(*folders: Path) -> jinja2.Environment:
     """The templates: those of some folders, which may extend `base.html.j2`, and those of the report.
 
-    `base.html.j2` is given `scripts` and `navigation`, and has the blocks `title`, `bar`, `main` and `foot`.
-    Everything is escaped.
+    `base.html.j2` is given `scripts` and `navigation`, and has the blocks `title`, `bar`, `main` and `foot`;
+    `parts.html.j2` has the macros `table`, `chart`, `facts` and `contents`. Everything is escaped.
     """
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader([*folders, OWN]),
@@ -45,7 +56,7 @@ def environment(*folders: Path) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"number": number, "minute": minute}
-    made.globals |= {"style": jinja2.utils.markupsafe.Markup(style()), "navigation": ()}
+    made.globals |= {"style": Markup(style()), "navigation": ()}  # noqa: S704 (a file of our own)
     return made
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "run": ("driftline.analyzers.commands", "Analyse on a schedule, until stopped."),
     "metrics": ("driftline.analyzers.reading.commands", "Show metrics and their verdicts."),
     "alerts": ("driftline.analyzers.alerts.commands", "Incidents: what is on, why, and what people do about it."),
+    "report": ("driftline.analyzers.report.commands", "Write one page on an incident, or on a period of a model."),
     "objectives": ("driftline.analyzers.objectives.commands", "Show what is promised of models, and how it is kept."),
     "plan": (
         "driftline.analyzers.planning.commands",

@@ -1,0 +1,81 @@
+"""How far a metric is from where it is wrong, as its threshold tells it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..alerts.records import Document
+from ..measures import MEASURES, Compare, Direction
+
+_KNOWN = {measure.name: measure for measure in MEASURES}
+_WRONG = ("warning", "critical")
+MOST_LIMITS = 2
+"""That of a warning, and that of a critical verdict."""
+
+
+def limits(windows: Sequence[Document]) -> list[float]:
+    """The values beyond which a metric is wrong, in its own unit, in increasing order.
+
+    The documents do not tell what a threshold applies to; where the verdicts do not agree with what it applies to by
+    default, there is no limit to tell.
+
+    Args:
+        windows: Metric documents of one series.
+    """
+    found: set[float] = set()
+    for document in windows:
+        metric = document["metric"]
+        bounds = _bounds(metric)
+        if metric.get("status") in _WRONG and bounds and not _beyond(metric, bounds):
+            return []
+        found |= set(bounds)
+    # Of a reference that moves, there is another limit in every window: too many to draw.
+    return sorted(found) if len(found) <= MOST_LIMITS * 2 else []
+
+
+def _bounds(metric: Document) -> tuple[float, ...]:
+    measure, floor, before = _KNOWN.get(metric["name"]), metric.get("threshold"), metric.get("reference_value")
+    if measure is None or floor is None:
+        return ()
+    if measure.compare is Compare.VALUE:
+        return (_rounded(floor),)
+    if before is None:
+        return ()
+    change = floor * (abs(before) if measure.compare is Compare.RATIO else 1.0)
+    signs = {Direction.HIGHER: (1,), Direction.LOWER: (-1,), Direction.BOTH: (-1, 1)}[measure.direction]
+    return tuple(_rounded(before + sign * change) for sign in signs)
+
+
+def _beyond(metric: Document, bounds: Sequence[float]) -> bool:
+    value = metric.get("value")
+    lower = _KNOWN[metric["name"]].direction is Direction.LOWER
+    if value is None:
+        return True
+    if len(bounds) > 1:
+        return bool(value <= bounds[0] or value >= bounds[1])
+    return bool(value <= bounds[0] if lower else value >= bounds[0])
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.12g}")
+
+
+def effect(metric: Document, value: float | None) -> float | None:
+    """How large an effect is in floors: 1 is the floor that decided; None where that cannot be told.
+
+    Args:
+        metric: The numbers of a metric, with `name` or `measure`.
+        value: Its value, or an end of its interval.
+    """
+    measure: Any = _KNOWN.get(metric.get("name", metric.get("measure", "")))
+    floor, before = metric.get("threshold"), metric.get("reference_value")
+    if measure is None or value is None or not floor:
+        return None
+    if measure.compare is Compare.VALUE:
+        return (floor / value if value > 0 else None) if measure.direction is Direction.LOWER else value / floor
+    scale = floor * (abs(before or 0.0) if measure.compare is Compare.RATIO else 1.0)
+    if before is None or not scale:
+        return None
+    change = (value - before) / scale
+    return {Direction.HIGHER: change, Direction.LOWER: -change, Direction.BOTH: abs(change)}[measure.direction]
