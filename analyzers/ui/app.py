@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import jinja2
 from elasticsearch import ApiError, TransportError
 from flask import Flask, Response, request
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from driftline.ingest.client import explain
@@ -142,7 +142,7 @@ class Pages:
                 **view,
                 scripts=NONE,
                 navigation=PAGES,
-                style=jinja2.utils.markupsafe.Markup(sheet),
+                style=Markup(sheet),
                 namespace_of=self.cluster.streams.namespace,
                 of_model=address_of_model,
                 of_prediction=address_of_prediction,

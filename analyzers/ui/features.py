@@ -8,6 +8,7 @@ from typing import Any
 
 from ..reading.output import minute, number
 from ..reading.search import WRONG
+from ..report.words import interval
 from . import drawing
 
 FEATURES = 40
@@ -132,7 +133,7 @@ def _strip(bucket: Found, starts: Sequence[float], bounds: Sequence[float]) -> S
         runs=drawing.runs(values, bounds),
         wrong=drawing.runs(levels, (1.0,)),
         worst=number(metric.get("value")),
-        interval=f"{number(metric['lower'])} to {number(metric['upper'])}" if {"lower", "upper"} <= metric.keys() else "",
+        interval=interval(metric),
         when=minute(peak["window"]["start"]),
         status=metric["status"],
         cause=metric.get("cause", {}).get("text", ""),
