@@ -66,7 +66,9 @@ class Pages:
         choice = model.choice(self.cluster.search(self.cluster.streams.metrics, model.choices(name)))
         if choice is None:
             return self._unknown(f"There is no model {name!r} in namespace {self.cluster.streams.namespace!r}.")
-        return self._page("model.html.j2", found=model.read(self.cluster, choice, model.ask(name, choice, request.args)))
+        return self._page(
+            "model.html.j2", found=model.read(self.cluster, choice, model.ask(name, choice, request.args))
+        )
 
     def incident(self, identity: str) -> Response:
         """One incident: the page that `driftline report` writes."""
@@ -142,7 +144,7 @@ class Pages:
                 **view,
                 scripts=NONE,
                 navigation=PAGES,
-                style=Markup(sheet),
+                style=Markup(sheet),  # noqa: S704 (files of our own)
                 namespace_of=self.cluster.streams.namespace,
                 of_model=address_of_model,
                 of_prediction=address_of_prediction,

@@ -18,7 +18,7 @@ class AskedError(ValueError):
         field: Name of the parameter.
     """
 
-    def __init__(self, field: str, message: str) -> None:
+    def __init__(self, message: str, field: str) -> None:
         super().__init__(message)
         self.field = field
 
@@ -32,7 +32,7 @@ def text(arguments: Mapping[str, str], field: str, default: str = "") -> str:
     found = arguments.get(field, "").strip() or default
     if len(found) > LONGEST or "\0" in found:
         msg = f"allowed: at most {LONGEST:,} characters, no NUL"
-        raise AskedError(field, msg)
+        raise AskedError(msg, field)
     return found
 
 
@@ -46,7 +46,7 @@ def moment(arguments: Mapping[str, str], field: str) -> datetime | None:
     try:
         return parse_moment(found) if found else None
     except ValueError as error:
-        raise AskedError(field, str(error)) from error
+        raise AskedError(str(error), field) from error
 
 
 def one_of(arguments: Mapping[str, str], field: str, allowed: Collection[str], default: str) -> str:
@@ -58,7 +58,7 @@ def one_of(arguments: Mapping[str, str], field: str, allowed: Collection[str], d
     found = text(arguments, field, default)
     if found not in allowed:
         msg = f"got {found!r}, allowed: {', '.join(allowed)}"
-        raise AskedError(field, msg)
+        raise AskedError(msg, field)
     return found
 
 
@@ -71,5 +71,5 @@ def number(arguments: Mapping[str, str], field: str, most: int) -> int:
     found = text(arguments, field, "1")
     if not (found.isascii() and found.isdigit() and len(found) < 10 and 1 <= int(found) <= most):
         msg = f"got {found!r}, allowed: 1 to {most:,}"
-        raise AskedError(field, msg)
+        raise AskedError(msg, field)
     return int(found)

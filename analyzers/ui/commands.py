@@ -78,5 +78,7 @@ def _listen(app: Flask, host: str, port: int) -> Any:
     try:
         return create_server(app, host=host, port=port, ident=None)
     except (OSError, ValueError) as error:
-        click.echo(f"driftline: cannot listen on {host} port {port}: {error}; --host and --port choose another", err=True)
+        click.echo(
+            f"driftline: cannot listen on {host} port {port}: {error}; --host and --port choose another", err=True
+        )
         sys.exit(EXIT_RUNTIME)

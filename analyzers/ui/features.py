@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..reading.output import minute, number
 from ..reading.search import WRONG
 from ..report.words import interval
-from . import drawing
+from . import courses, drawing
 
 FEATURES = 40
 _PEAK = ("window", "metric.value", "metric.lower", "metric.upper", "metric.status", "metric.cause", "metric.threshold")
@@ -67,21 +67,21 @@ class Table:
     bounds: Sequence[str]
 
 
-def strips(
-    measure: str, filters: Sequence[Mapping[str, Any]], by_window: Callable[[Mapping[str, Any]], dict[str, Any]]
-) -> dict[str, Any]:
+def request(filters: Sequence[Mapping[str, Any]], measure: str) -> dict[str, Any]:
     """What asks for a measure of each feature by window, and for the window in which it had moved most.
 
     Args:
-        measure: The measure of drift.
         filters: Which metrics.
-        by_window: Wraps what is asked of one window.
+        measure: The measure of drift.
     """
-    of_window = {"value": {"max": {"field": "metric.value"}}, "status": {"terms": {"field": "metric.status", "size": 1}}}
+    of_window = {
+        "value": {"max": {"field": "metric.value"}},
+        "status": {"terms": {"field": "metric.status", "size": 1}},
+    }
     sort = [{"metric.value": {"order": "desc", "missing": "_last"}}]
     peak = {"top_hits": {"size": 1, "sort": sort, "_source": list(_PEAK)}}
     most = {"max": {"field": "metric.value"}}
-    per_feature = {"most": most, "peak": peak, **by_window(of_window)}
+    per_feature = {"most": most, "peak": peak, **courses.by_window(of_window)}
     return {
         "size": 0,
         "track_total_hits": False,
@@ -107,7 +107,9 @@ def table(found: Found, measure: str) -> Table | None:
     if not parts or not parts["features"]["buckets"]:
         return None
     buckets = parts["features"]["buckets"]
-    starts = sorted({window["key"]: window["key_as_string"] for b in buckets for window in b["windows"]["buckets"]}.items())
+    starts = sorted(
+        {window["key"]: window["key_as_string"] for b in buckets for window in b["windows"]["buckets"]}.items()
+    )
     most = max((b["most"]["value"] for b in buckets if b["most"]["value"] is not None), default=0.0)
     bounds = drawing.shades(most)
     return Table(

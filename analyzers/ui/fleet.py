@@ -113,7 +113,10 @@ def models(since: datetime, until: datetime) -> dict[str, Any]:
         }
     }
     by_size = {"terms": {"field": "window.size", "size": 6}}
-    alarms = {"filter": {"term": {"metric.alarm": "firing"}}, "aggs": {"sizes": by_size | {"aggs": {"bars": over_time}}}}
+    alarms = {
+        "filter": {"term": {"metric.alarm": "firing"}},
+        "aggs": {"sizes": by_size | {"aggs": {"bars": over_time}}},
+    }
     throughput = {"bool": {"filter": {"term": {"metric.name": "throughput"}}, "must_not": _WHOLE_MODEL}}
     rate = {"rate": {"avg": {"field": "metric.value"}}}
     parts = {

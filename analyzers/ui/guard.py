@@ -25,7 +25,7 @@ DRAWN = _POLICY.format(styles="'unsafe-inline'", scripts="'self'")
 
 
 def still(style: str) -> str:
-    """Content-Security-Policy of a page in which no script runs, whatever a document holds, and one style sheet counts."""
+    """Content-Security-Policy of a page with one style sheet, in which no script runs, whatever is shown."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return _POLICY.format(styles=f"'sha256-{digest}'", scripts="'none'")
 

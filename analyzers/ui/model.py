@@ -7,34 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from driftline.ingest import events
 
 from ..alerts import documents
-from ..measures import MEASURES, Status
 from ..objectives import standing
-from ..reading.output import minute, number
-from ..reading.search import WRONG, between
+from ..reading.output import minute
+from ..reading.search import between
 from ..windows import WindowSize
-from . import asked, drawing, features, lines
+from . import asked, courses, features, lines
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
 
     Found = Mapping[str, Any]
 
-WINDOWS = 200
-"""Windows of a chart: those nearest to the end of the period."""
-CHARTS = 30
 FEWEST_WINDOWS = 20
 """The size of windows that is shown first is the largest one with so many."""
-ROWS = 30
 LISTED = 20
-_TITLES = {measure.name: measure.title for measure in MEASURES}
-_UNITS = {measure.name: measure.unit for measure in MEASURES}
-_FAMILIES = {family: at for at, family in enumerate(dict.fromkeys(measure.family for measure in MEASURES))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,33 +66,6 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
-    """A metric of the whole model over time.
-
-    Attributes:
-        name: The measure.
-        title: Its title, with the unit.
-        now: Value of the newest window, as text.
-        interval: Its 95 % interval, as text.
-        status: Its verdict.
-        window: Its start, as text.
-        summary: The course in words.
-        course: The chart; None where no window has a value.
-        rows: Windows as a table shows them: start, value, interval, verdict.
-    """
-
-    name: str
-    title: str
-    now: str
-    interval: str
-    status: str
-    window: str
-    summary: str
-    course: drawing.Course | None
-    rows: Sequence[tuple[str, str, str, str]]
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """All that the page tells.
 
@@ -117,7 +82,7 @@ class Page:
 
     asked: Asked
     choice: Choice
-    charts: Sequence[Chart]
+    charts: Sequence[courses.Chart]
     moved: features.Table | None
     incidents: Sequence[lines.Line]
     incident_count: int
@@ -186,35 +151,6 @@ def ask(name: str, chosen: Choice, arguments: Mapping[str, str]) -> Asked:
     )
 
 
-def courses(shown: Asked) -> dict[str, Any]:
-    """What asks for the metrics of the whole model by window."""
-    per_window = {
-        **{name: {"avg": {"field": f"metric.{name}"}} for name in ("value", "lower", "upper", "reference_value")},
-        "status": {"terms": {"field": "metric.status", "size": 1}},
-    }
-    return {
-        "size": 0,
-        "track_total_hits": False,
-        "query": {
-            "bool": {
-                "filter": filters(shown),
-                "must_not": [{"exists": {"field": "feature.name"}}, {"exists": {"field": "segment.name"}}],
-            }
-        },
-        "aggs": {
-            "measures": {
-                "terms": {"field": "metric.name", "size": CHARTS},
-                "aggs": {"family": {"terms": {"field": "metric.family", "size": 1}}, **by_window(per_window)},
-            }
-        },
-    }
-
-
-def by_window(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """The aggregation of the windows at the end of the period. One series has one document a window."""
-    return {"windows": {"terms": {"field": "window.start", "size": WINDOWS, "order": {"_key": "desc"}}, "aggs": parts}}
-
-
 def filters(shown: Asked) -> list[dict[str, Any]]:
     """The metrics of what is shown."""
     terms = {"model.name": shown.name, "model.version": shown.version, "window.size": shown.size}
@@ -225,19 +161,13 @@ def filters(shown: Asked) -> list[dict[str, Any]]:
 def incidents(shown: Asked) -> dict[str, Any]:
     """What asks for the incidents that were on in the period, the newest first."""
     of_model = [{"term": {"event.dataset": documents.INCIDENT}}, {"term": {"model.name": shown.name}}]
-    before = between("incident.since", None, shown.until)
-    # One that is on has no end.
-    after = between("incident.until", shown.since, None)
-    ended_before = {"bool": {"filter": {"exists": {"field": "incident.until"}}, "must_not": after}} if after else None
+    begun = between("incident.since", None, shown.until)
+    # One that is on has no end, and is in no range of ends.
+    over = between("incident.until", None, shown.since)
     return {
         "size": LISTED,
         "track_total_hits": True,
-        "query": {
-            "bool": {
-                "filter": [*of_model, *([before] if before else [])],
-                "must_not": [ended_before] if ended_before else [],
-            }
-        },
+        "query": {"bool": {"filter": [*of_model, *([begun] if begun else [])], "must_not": [over] if over else []}},
         "sort": [{"incident.since": "desc"}],
         "_source": {"excludes": ["incident.evidence"]},
     }
@@ -258,7 +188,10 @@ def changes(shown: Asked) -> dict[str, Any]:
 def read(cluster: Cluster, chosen: Choice, shown: Asked) -> Page:
     """Ask the cluster, and make the view."""
     streams = cluster.streams
-    bodies = [courses(shown), *([features.strips(shown.drift, filters(shown), by_window)] if shown.drift else [])]
+    bodies = [
+        courses.request(filters(shown)),
+        *([features.request(filters(shown), shown.drift)] if shown.drift else []),
+    ]
     of_model, *of_features = cluster.search_many(streams.metrics, bodies)
     changed = cluster.search(streams.changes, changes(shown))["hits"]["hits"]
     moments = [_milliseconds(hit["_source"][events.TIMESTAMP]) for hit in changed]
@@ -266,7 +199,7 @@ def read(cluster: Cluster, chosen: Choice, shown: Asked) -> Page:
     return Page(
         asked=shown,
         choice=chosen,
-        charts=charts(of_model, moments),
+        charts=courses.charts(of_model, moments),
         moved=features.table(of_features[0], shown.drift) if shown.drift else None,
         incidents=lines.incidents(hit["_source"] for hit in found["hits"]),
         incident_count=found["total"]["value"],
@@ -282,67 +215,3 @@ def _milliseconds(text: str) -> float:
 def _change(source: Found) -> tuple[str, str, str]:
     text = source.get("message") or source.get("event", {}).get("action", "")
     return minute(source[events.TIMESTAMP]), text, source["model"].get("version", "")
-
-
-def charts(found: Found, changed: Sequence[float]) -> list[Chart]:
-    """The charts of what was found, by family and name. Pure."""
-    buckets = found.get("aggregations", {"measures": {"buckets": ()}})["measures"]["buckets"]
-    return [_chart(bucket, changed) for bucket in sorted(buckets, key=_family)]
-
-
-def _family(bucket: Found) -> tuple[int, str]:
-    families = bucket["family"]["buckets"]
-    return (_FAMILIES.get(families[0]["key"], len(_FAMILIES)) if families else len(_FAMILIES)), bucket["key"]
-
-
-def _chart(bucket: Found, changed: Sequence[float]) -> Chart:
-    windows = list(reversed(bucket["windows"]["buckets"]))
-    points = [point(window) for window in windows]
-    references = [value for window in windows if (value := window["reference_value"]["value"]) is not None]
-    last, unit = points[-1], _UNITS.get(bucket["key"], "")
-    return Chart(
-        name=bucket["key"],
-        title=_TITLES.get(bucket["key"], bucket["key"]) + (f" ({unit})" if unit else ""),
-        now=number(last.value),
-        interval=interval(last),
-        status=last.status,
-        window=day(last.at),
-        summary=summary(points),
-        course=drawing.course(points, references[-1] if references else None, changed, WRONG),
-        rows=[(day(p.at), number(p.value), interval(p), p.status) for p in _telling(points)],
-    )
-
-
-def point(window: Found) -> drawing.Point:
-    """One window of an answer."""
-    statuses = window["status"]["buckets"]
-    value, lower, upper = (window[name]["value"] for name in ("value", "lower", "upper"))
-    return drawing.Point(window["key"], value, lower, upper, statuses[0]["key"] if statuses else "")
-
-
-def _telling(points: Sequence[drawing.Point]) -> list[drawing.Point]:
-    """The newest windows; where there are more than a table takes, first those with something wrong."""
-    wrong = [point for point in points if point.status in WRONG][-ROWS:]
-    others = [point for point in points if point.status not in WRONG][len(wrong) - ROWS :] if len(wrong) < ROWS else []
-    return sorted((*wrong, *others), key=lambda point: -point.at)
-
-
-def interval(found: drawing.Point) -> str:
-    """A 95 % interval as text; empty where there is none."""
-    return "" if found.lower is None or found.upper is None else f"{number(found.lower)} to {number(found.upper)}"
-
-
-def summary(points: Sequence[drawing.Point]) -> str:
-    """A course in words, for those who do not see it."""
-    known = [point.value for point in points if point.value is not None]
-    if not known:
-        return f"no value in {len(points)} windows"
-    counts = [(s, sum(point.status == s for point in points)) for s in (Status.CRITICAL.value, Status.WARNING.value)]
-    wrong = ", ".join(f"{count} {status}" for status, count in counts if count) or "none critical or warning"
-    period = f"{len(points)} windows from {day(points[0].at)} to {day(points[-1].at)}"
-    return f"{period}: {number(min(known))} to {number(max(known))}; {wrong}"
-
-
-def day(at: float) -> str:
-    """Milliseconds since 1970 as a day, and to the minute where it is not midnight."""
-    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M}".removesuffix(" 00:00")

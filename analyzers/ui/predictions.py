@@ -72,7 +72,7 @@ def _period(arguments: Mapping[str, str]) -> kql.Query | None:
     since, until = asked.moment(arguments, "since"), asked.moment(arguments, "until")
     if since is not None and until is not None and since >= until:
         msg = "allowed: a time after the beginning"
-        raise asked.AskedError("until", msg)
+        raise asked.AskedError(msg, "until")
     return search.between(events.TIMESTAMP, since, until)
 
 
