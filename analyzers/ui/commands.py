@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 import webbrowser
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -47,18 +48,29 @@ def ui(host: str, port: int, streams: Streams, url: str | None, *, opens: bool) 
     """
     client = connect(url, **PATIENCE)
     try:
-        server = _listen(_application(Cluster(client, streams), url, {guard.LOOPBACK_NAME, host.lower()}), host, port)
-        # A name may stand for several addresses, with a server each.
-        port = server.effective_listen[0][1] if hasattr(server, "effective_listen") else server.effective_port
-        address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-        click.echo(f"{address} (namespace {streams.namespace}); Ctrl+C stops it")
-        if not guard.is_loopback(host):
-            click.echo("there is no login: whoever reaches this address reads everything", err=True)
-        if opens:
-            webbrowser.open(address)
-        server.run()
+        with _listening(host, port) as listening:
+            # The script takes two seconds to make: now, and not when the first incident is looked at.
+            app = _application(Cluster(client, streams), url, {guard.LOOPBACK_NAME, host.lower()})
+            shown = f"[{host}]" if ":" in host else host
+            address = f"http://{shown}:{listening.getsockname()[1]}/"
+            click.echo(f"{address} (namespace {streams.namespace}); Ctrl+C stops it")
+            if not guard.is_loopback(host):
+                click.echo("there is no login: whoever reaches this address reads everything", err=True)
+            if opens:
+                webbrowser.open(address)
+            _serve(app, listening)
     finally:
         client.close()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(place[:2], family=family)
+    except OSError as error:
+        reason = error.strerror or error
+        click.echo(f"driftline: {host} port {port}: {reason}; --host and --port choose another", err=True)
+        sys.exit(EXIT_RUNTIME)
 
 
 def _application(cluster: Cluster, url: str | None, names: Collection[str]) -> Flask:
@@ -70,15 +82,13 @@ def _application(cluster: Cluster, url: str | None, names: Collection[str]) -> F
     return create(Pages(cluster, library(), url), names)
 
 
-def _listen(app: Flask, host: str, port: int) -> Any:
+def _serve(app: Flask, listening: socket.socket) -> None:
     from waitress import create_server  # noqa: PLC0415 (in the extra `ui`)
 
     # Its warnings are of requests that wait for one of a few threads: nothing to do about it.
     logging.getLogger("waitress").setLevel(logging.ERROR)
+    server = create_server(app, sockets=[listening], ident=None)
     try:
-        return create_server(app, host=host, port=port, ident=None)
-    except (OSError, ValueError) as error:
-        click.echo(
-            f"driftline: cannot listen on {host} port {port}: {error}; --host and --port choose another", err=True
-        )
-        sys.exit(EXIT_RUNTIME)
+        server.run()
+    finally:
+        server.close()
