@@ -7,8 +7,10 @@ https://vega.github.io/vega-lite/docs/.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
+from ..windows import parse_moment
 from .found import Line, Mover
 from .limits import limits
 from .words import interval, number, share, window_name
@@ -29,8 +31,14 @@ CONFIG: Spec = {
     "background": "transparent",
     "view": {"stroke": None},
     "axis": TEXT
-    | {"gridColor": "var(--line)", "domainColor": "var(--line)", "tickColor": "var(--line)", "titleFontWeight": "normal"},
-    "legend": TEXT | {"orient": "bottom", "symbolStrokeColor": "var(--ink)", "symbolFillColor": "transparent"},
+    | {
+        "gridColor": "var(--line)",
+        "domainColor": "var(--line)",
+        "tickColor": "var(--line)",
+        "titleFontWeight": "normal",
+    },
+    "legend": TEXT
+    | {"orient": "bottom", "symbolStrokeColor": "var(--ink)", "symbolFillColor": "transparent", "symbolSize": 60},
     "text": {"color": "var(--soft)", "fontSize": 12},
 }
 
@@ -44,7 +52,7 @@ def timeline(line: Line, rows: Rows, span: tuple[str, str] | None, changes: Rows
         span: Start and end of the incident, shaded; None without one.
         changes: What changed: `at` and `text` each.
     """
-    time = {"field": "start", "type": "temporal", "scale": {"type": "utc"}, "title": None, "axis": {"grid": False}}
+    time = _time(rows)
     value = {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": False}}
     layers: list[Spec] = []
     if span is not None:
@@ -58,10 +66,18 @@ def timeline(line: Line, rows: Rows, span: tuple[str, str] | None, changes: Rows
     layers += [_limit(at, value) for at in limits(line.windows)]
     layers.append({"mark": {"type": "line", "color": "var(--current)"}, "encoding": {"x": time, "y": value}})
     verdict = _verdict(rows, ("window", "text", "interval", "verdict"))
-    layers.append({"mark": {"type": "point", "size": 45}, "encoding": {"x": time, "y": value} | verdict})
+    layers.append({"mark": {"type": "point", "opacity": 1}, "encoding": {"x": time, "y": value} | verdict})
     if changes:
         layers += _changes(changes, time)
     return _chart({"height": 230, "data": {"values": rows}, "layer": layers})
+
+
+def _time(rows: Rows) -> Spec:
+    """The axis of time: days, or hours where all of it is within two days."""
+    first, last = (parse_moment(rows[at]["start"]) for at in (0, -1))
+    short = abs(last - first) < timedelta(days=2)
+    axis = {"grid": False, "format": "%H:%M" if short else "%-d %b", "labelOverlap": True, "tickCount": 6}
+    return {"field": "start", "type": "temporal", "scale": {"type": "utc"}, "title": None, "axis": axis}
 
 
 def _limit(at: float, value: Spec) -> Spec:
@@ -87,12 +103,14 @@ def _verdict(rows: Rows, shown: Sequence[str]) -> Spec:
     there = [at for at, status in enumerate(STATUSES) if any(row["status"] == status for row in rows)]
     domain = [STATUSES[at] for at in there]
 
-    def by(values: Sequence[str]) -> Spec:
+    def by(values: Sequence[Any]) -> Spec:
         scale = {"domain": domain, "range": [values[at] for at in there]}
         return {"field": "status", "type": "nominal", "scale": scale, "legend": {"title": None, "labelExpr": NAMES}}
 
+    large = {"test": "datum.status === 'warning' || datum.status === 'critical'", "value": 60}
+
     told = [{"field": name, "title": "value" if name == "text" else name, "type": "nominal"} for name in shown]
-    return {"color": by(COLOURS), "shape": by(SHAPES), "tooltip": told}
+    return {"color": by(COLOURS), "shape": by(SHAPES), "size": {"condition": large, "value": 18}, "tooltip": told}
 
 
 def windows(line: Line) -> list[dict[str, Any]]:
@@ -122,18 +140,30 @@ def effects(rows: Rows) -> Spec:
     Args:
         rows: `name`, `value`, `lower`, `upper` in limits, and `status` each.
     """
-    name = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": LABELS}
+    # Names stand above their bars: beside them they would take half of a phone.
+    name = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": None}
+    text = {"type": "text", "align": "left", "yOffset": -8, "x": 4}
     axis = {"grid": True, "tickCount": 5, "orient": "top"}
-    value = {"field": "value", "type": "quantitative", "title": "times its limit", "scale": {"zero": True}, "axis": axis}
+    value = {
+        "field": "value",
+        "type": "quantitative",
+        "title": "times its limit",
+        "scale": {"zero": True},
+        "axis": axis,
+    }
     rule = {"type": "rule", "color": "var(--warning)", "strokeDash": [8, 4], "strokeWidth": 1.5}
-    bar = {"type": "rule", "color": "var(--current)", "strokeWidth": 5, "opacity": 0.35}
-    point = {"type": "point", "size": 70}
+    bar = {"type": "rule", "color": "var(--current)", "strokeWidth": 5, "opacity": 0.35, "yOffset": 8}
+    point = {"type": "point", "opacity": 1, "strokeWidth": 2.5, "yOffset": 8}
+    stem = {"type": "rule", "color": "var(--line)", "strokeWidth": 1.5, "yOffset": 8}
     layers: list[Spec] = [
+        {"mark": stem, "encoding": {"y": name, "x": value | {"field": "limit"}, "x2": {"field": "value"}}},
         {"data": {"values": [{"limit": 1}]}, "mark": rule, "encoding": {"x": value | {"field": "limit"}}},
+        {"mark": text, "encoding": {"y": name, "text": {"field": "name"}}},
         {"mark": bar, "encoding": {"y": name, "x": value | {"field": "lower"}, "x2": {"field": "upper"}}},
         {"mark": point, "encoding": {"y": name, "x": value} | _verdict(rows, ("name", "text", "interval", "verdict"))},
     ]
-    return _chart({"height": {"step": 26}, "data": {"values": rows}, "layer": layers})
+    data = [{"limit": 1, **row} for row in rows]
+    return _chart({"height": 40 * len(rows), "data": {"values": data}, "layer": layers})
 
 
 def mover(found: Mover) -> Spec:
@@ -144,7 +174,7 @@ def mover(found: Mover) -> Spec:
         for one in found.bins
     ]
     name = {"field": "bin", "type": "nominal", "sort": None, "title": None, "axis": LABELS}
-    axis = {"format": "%", "tickCount": 4, "grid": True}
+    axis = {"format": "%", "tickCount": 4, "grid": True, "labelOverlap": True}
     value = {"field": "now", "type": "quantitative", "title": None, "axis": axis, "scale": {"zero": True}}
     told = [{"field": "bin"}, {"field": "text", "title": "now"}, {"field": "reference"}]
     bar = {"type": "bar", "color": "var(--current)", "opacity": 0.75, "height": {"band": 0.7}}
@@ -152,7 +182,7 @@ def mover(found: Mover) -> Spec:
     layers: list[Spec] = [{"mark": bar, "encoding": {"y": name, "x": value, "tooltip": told}}]
     if any(one.reference_share is not None for one in found.bins):
         layers.append({"mark": tick, "encoding": {"y": name, "x": value | {"field": "before"}, "tooltip": told}})
-    return _chart({"height": {"step": 21}, "data": {"values": rows}, "layer": layers})
+    return _chart({"height": 21 * len(rows), "data": {"values": rows}, "layer": layers})
 
 
 def verdicts(rows: Rows) -> Spec:
@@ -161,21 +191,18 @@ def verdicts(rows: Rows) -> Spec:
     Args:
         rows: Those of `windows` of all measures, with `name` each.
     """
-    time = {"field": "start", "type": "temporal", "scale": {"type": "utc"}, "title": None, "axis": {"grid": False}}
+    time = _time(rows)
     name = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": LABELS}
     wrong = [row for row in rows if row["status"] in ("warning", "critical")]
     strip = {"type": "bar", "color": "var(--line)", "opacity": 0.6, "height": {"band": 0.5}}
-    layers = [
-        {"mark": strip, "encoding": {"x": time, "x2": {"field": "end"}, "y": name}},
-        {
-            "data": {"values": wrong},
-            "mark": {"type": "point", "size": 60, "filled": True, "opacity": 1},
-            "encoding": {"x": time, "y": name} | _verdict(wrong, ("name", "window", "text", "verdict")),
-        },
-    ]
-    return _chart({"height": {"step": 22}, "data": {"values": rows}, "layer": layers})
+    layers: list[Spec] = [{"mark": strip, "encoding": {"x": time, "x2": {"field": "end"}, "y": name}}]
+    if wrong:
+        encoding = {"x": time, "y": name} | _verdict(wrong, ("name", "window", "text", "verdict"))
+        point = {"type": "point", "filled": True, "opacity": 1}
+        layers.append({"data": {"values": wrong}, "mark": point, "encoding": encoding})
+    measures = len({row["name"] for row in rows})
+    return _chart({"height": 22 * measures, "data": {"values": rows}, "layer": layers})
 
 
 def _chart(spec: Spec) -> Spec:
-    sized = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
-    return {"$schema": SCHEMA, "config": CONFIG} | sized | spec
+    return {"$schema": SCHEMA, "config": CONFIG, "width": "container"} | spec

@@ -49,9 +49,10 @@ def report(
     streams: Streams,
     url: str | None,
 ) -> None:
-    r"""Write one page on an incident: what happened, why, whom it affects, what to do. By default of the worst that is on.
+    r"""Write one page on an incident: what happened, why, whom it affects, what to do.
 
-    The page is one file that asks for nothing from anywhere: read it in any browser, also on a phone, mail it, print it.
+    Of the worst that is on where none is named. The page is one file that asks for nothing from anywhere: read it in
+    any browser, also on a phone, mail it, print it.
 
     \b
     Examples:

@@ -35,15 +35,13 @@ def verdict(status: str) -> Cell:
     return Cell(SIGNS.get(status, status), status)
 
 
-def timeline(
-    identity: str, line: Line, span: tuple[str, str] | None = None, changes: Sequence[Document] = ()
-) -> Chart:
+def timeline(identity: str, line: Line, span: tuple[str, str] | None = None, changes: Sequence[Document] = ()) -> Chart:
     """A metric by window."""
     rows = charts.windows(line)
     marks = [{"at": one["@timestamp"], "text": change_text(one)} for one in changes[:MOST_CHANGES]]
     bounds = limits(line.windows)
     notes = [
-        "Line and points: the value; band: its 95 % interval.",
+        "Line and points: the value; band: its 95\u00a0% interval.",
         "Dotted: the reference." if any(row["reference"] is not None for row in rows) else "",
         f"Dashed: {'limits' if len(bounds) > 1 else 'limit'}, {', '.join(map(number, bounds))}." if bounds else "",
         "Shaded: the incident." if span else "",
@@ -87,7 +85,9 @@ def effects(metrics: Sequence[Mapping[str, Any]]) -> Chart | None:
     )
     top = max(rows, key=lambda row: float(row["value"]))
     summary = f"{counted(len(rows), 'metric')}; furthest beyond its limit: {top['name']}, {number(top['value'])} times."
-    note = "One scale for all units: 1, dashed, is the limit that decided. Points: the worst window; bars: its 95 % interval."
+    note = (
+        "One scale for all units: 1, dashed, is the limit that decided. Points: the worst window; bars: its interval."
+    )
     return Chart("effects", "How far beyond their limits", note, summary, charts.effects(rows), table)
 
 
@@ -96,9 +96,8 @@ def _effect(metric: Mapping[str, Any]) -> dict[str, Any] | None:
     if value is None:
         return None
     lower, upper = sorted(ends) if None not in ends else (None, None)  # type: ignore[type-var]
-    size = metric["window"].get("size", "")
     return {
-        "name": f"{metric_name(metric)}, {size}",
+        "name": f"{metric_name(metric)} ({window_name(metric['window'])})",
         "value": value,
         "lower": lower,
         "upper": upper,

@@ -87,7 +87,7 @@ def _moved(
     cluster: Cluster, part: Part, period: Window, reference: Mapping[str, str] | None, alarms: Collection[str]
 ) -> Moved | None:
     found = sums(cluster, part, period, reference)
-    return found and moved(found.binning, found.current, found.reference, found.period, alarms)
+    return moved(found.binning, found.current, found.reference, found.period, alarms) if found else None
 
 
 def period(cluster: Cluster, model: str, asked: Window, now: datetime) -> Found:
@@ -125,7 +125,7 @@ def _size(cluster: Cluster, model: str, asked: Window) -> str:
     sizes = {"sizes": {"terms": {"field": "window.size", "size": 100}}}
     answer = cluster.search(cluster.streams.metrics, {"size": 0, "query": query, "aggs": sizes})
     buckets = answer.get("aggregations", {}).get("sizes", {}).get("buckets", ())
-    found = sorted((bucket["key"] for bucket in buckets), key=lambda text: WindowSize(text).seconds)
+    found: list[str] = sorted((bucket["key"] for bucket in buckets), key=lambda text: WindowSize(text).seconds)
     few = [text for text in found if asked.seconds <= FINEST * WindowSize(text).seconds]
     return (few or found[-1:] or ["1d"])[0]
 
@@ -147,4 +147,3 @@ def _changes(cluster: Cluster, model: str, size: str, asked: Window) -> Sequence
 def _overlaps(found: Incident, asked: Window) -> bool:
     over = found.until if found.state is State.RESOLVED else None
     return found.since < asked.end and (over is None or over > asked.start)
-

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..alerts.records import Document
-from ..measures import MEASURES, Compare, Direction
+from ..measures import MEASURES, Compare, Direction, Measure
 
 _KNOWN = {measure.name: measure for measure in MEASURES}
 _WRONG = ("warning", "critical")
@@ -26,16 +25,21 @@ def limits(windows: Sequence[Document]) -> list[float]:
     found: set[float] = set()
     for document in windows:
         metric = document["metric"]
-        bounds = _bounds(metric)
-        if metric.get("status") in _WRONG and bounds and not _beyond(metric, bounds):
+        decided = bounds(metric)
+        if metric.get("status") in _WRONG and decided and not _beyond(metric, decided):
             return []
-        found |= set(bounds)
+        found |= set(decided)
     # Of a reference that moves, there is another limit in every window: too many to draw.
     return sorted(found) if len(found) <= MOST_LIMITS * 2 else []
 
 
-def _bounds(metric: Document) -> tuple[float, ...]:
-    measure, floor, before = _KNOWN.get(metric["name"]), metric.get("threshold"), metric.get("reference_value")
+def bounds(metric: Document) -> tuple[float, ...]:
+    """The value, or the two values, beyond which one metric is wrong by the threshold that decided.
+
+    Args:
+        metric: The numbers of a metric, with `name` or `measure`.
+    """
+    measure, floor, before = _measure(metric), metric.get("threshold"), metric.get("reference_value")
     if measure is None or floor is None:
         return ()
     if measure.compare is Compare.VALUE:
@@ -47,14 +51,17 @@ def _bounds(metric: Document) -> tuple[float, ...]:
     return tuple(_rounded(before + sign * change) for sign in signs)
 
 
-def _beyond(metric: Document, bounds: Sequence[float]) -> bool:
-    value = metric.get("value")
-    lower = _KNOWN[metric["name"]].direction is Direction.LOWER
-    if value is None:
+def _measure(metric: Document) -> Measure | None:
+    return _KNOWN.get(metric.get("name", metric.get("measure", "")))
+
+
+def _beyond(metric: Document, decided: Sequence[float]) -> bool:
+    value, measure = metric.get("value"), _measure(metric)
+    if value is None or measure is None:
         return True
-    if len(bounds) > 1:
-        return bool(value <= bounds[0] or value >= bounds[1])
-    return bool(value <= bounds[0] if lower else value >= bounds[0])
+    if len(decided) > 1:
+        return bool(value <= decided[0] or value >= decided[1])
+    return bool(value <= decided[0] if measure.direction is Direction.LOWER else value >= decided[0])
 
 
 def _rounded(value: float) -> float:
@@ -68,14 +75,15 @@ def effect(metric: Document, value: float | None) -> float | None:
         metric: The numbers of a metric, with `name` or `measure`.
         value: Its value, or an end of its interval.
     """
-    measure: Any = _KNOWN.get(metric.get("name", metric.get("measure", "")))
-    floor, before = metric.get("threshold"), metric.get("reference_value")
+    measure, floor, before = _measure(metric), metric.get("threshold"), metric.get("reference_value")
     if measure is None or value is None or not floor:
         return None
     if measure.compare is Compare.VALUE:
-        return (floor / value if value > 0 else None) if measure.direction is Direction.LOWER else value / floor
+        if measure.direction is Direction.LOWER:
+            return float(floor / value) if value > 0 else None
+        return float(value / floor)
     scale = floor * (abs(before or 0.0) if measure.compare is Compare.RATIO else 1.0)
     if before is None or not scale:
         return None
-    change = (value - before) / scale
+    change = float((value - before) / scale)
     return {Direction.HIGHER: change, Direction.LOWER: -change, Direction.BOTH: abs(change)}[measure.direction]

@@ -77,9 +77,7 @@ def _fewer(names: Sequence[str], shares: FloatArray, before: FloatArray | None) 
     if len(names) > MOST_CATEGORIES + 2:
         large = {int(at) for at in np.argsort(-most, kind="stable")[:MOST_CATEGORIES]}
         large |= {at for at, name in enumerate(names) if name in (MISSING, UNKNOWN)}
-    bins = [
-        Bin(names[at], float(shares[at]), None if before is None else float(before[at])) for at in sorted(large)
-    ]
+    bins = [Bin(names[at], float(shares[at]), None if before is None else float(before[at])) for at in sorted(large)]
     rest = [at for at in range(len(names)) if at not in large]
     if rest:
         share = float(shares[rest].sum())

@@ -42,7 +42,10 @@ class Table:
     def of(cls, identity: str, caption: str, columns: Sequence[str], rows: Iterable[Sequence[str | Cell]]) -> Table:
         """A table of texts; a column whose name begins with `#` holds numbers, one without any text is left out."""
         cells = [
-            [cell if isinstance(cell, Cell) else Cell(cell, _kind(name)) for name, cell in zip(columns, row, strict=True)]
+            [
+                cell if isinstance(cell, Cell) else Cell(cell, _kind(name))
+                for name, cell in zip(columns, row, strict=True)
+            ]
             for row in rows
         ]
         shown = [at for at in range(len(columns)) if at == 0 or any(row[at].text or row[at].marked for row in cells)]

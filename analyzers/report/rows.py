@@ -83,7 +83,9 @@ def predictions(exemplars: Sequence[Document], ordinary: Sequence[Document], fir
         told.append(_prediction(row, "moved it", names, ordinary))
         if row["id"] in beside:
             told.append(_prediction(beside[row["id"]], "ordinary", names, ()))
-    caption = "Each prediction that moved the metric most, above an ordinary one like it. Marked: what no ordinary one has."
+    caption = (
+        "Each prediction that moved the metric most, above an ordinary one like it. Marked: what no ordinary one has."
+    )
     return Table.of("predictions-table", caption, columns, told)
 
 

@@ -8,17 +8,23 @@ from typing import Any
 
 from ..alerts.evidence.told import told
 from ..alerts.people import Whole
-from ..alerts.records import Impact, Incident, State
+from ..alerts.records import Basis, Impact, Incident, Series, State
 from ..windows import iso
 from . import figures, rows
 from .found import Found, Line
-from .limits import limits
+from .limits import bounds
 from .parts import Chart, Fact, Step
 from .words import counted, interval, length, moment, number, of, share, window_name
 
 WRONG = ("warning", "critical")
 SEVERITIES = {"page": "◆ page", "ticket": "▲ ticket", "digest": "● digest"}
 STATES = {"firing": "▲ firing", "unknown": "? unknown", "resolved": "✓ resolved", "pending": "○ pending"}
+BASES = {
+    Basis.MEASURED: "measured on outcomes",
+    Basis.ESTIMATED: "estimated before outcomes are known",
+    Basis.COUNTED: "counted: predictions that failed, or were never made",
+}
+LINKS = {"discover": "the predictions", "dashboard": "the dashboard", "metrics": "the metric"}
 MOST_LINES = 6
 """Measures of a period that have a chart of their own: those that were wrong most often."""
 
@@ -36,14 +42,14 @@ def incident(found: Found, whole: Whole) -> dict[str, Any]:
         "title": what(one),
         "severity": SEVERITIES.get(one.severity, one.severity),
         "state": STATES.get(one.state, one.state),
-        "sentence": sentence(parent.series, metrics[0], line),
+        "sentence": sentence(parent.series, metrics[0]),
         "facts": list(_facts(found, whole)),
         "cause": evidence.get("cause"),
         "steps": list(_steps(found, whole)),
         "links": {
-            name: address
-            for name, address in evidence.get("links", {}).items()
-            if name != "runbook" and is_web(address)
+            text: evidence["links"][name]
+            for name, text in LINKS.items()
+            if is_web(evidence.get("links", {}).get(name, ""))
         },
         "timeline": figures.timeline("timeline", line, span, found.changes) if line.windows else None,
         "metrics": rows.metrics(metrics, evidence.get("more_metrics", max(0, len(whole.alerts) - len(metrics)))),
@@ -71,14 +77,14 @@ def what(one: Incident) -> str:
     return text[:1].upper() + text[1:]
 
 
-def sentence(series: Any, metric: Mapping[str, Any], line: Line) -> str:
+def sentence(series: Series, metric: Mapping[str, Any]) -> str:
     """What is wrong, in one sentence with its numbers."""
-    window, bounds = window_name(metric["window"]), limits(line.windows)
-    between = f", 95 % interval {interval(metric)}" if interval(metric) else ""
+    between = f", 95\u00a0% interval {interval(metric)}" if interval(metric) else ""
     before = metric.get("reference_value")
     against = [f"{number(before)} in the reference"] if before is not None else []
-    against += [f"{' and '.join(map(number, bounds))} allowed"] if bounds else []
+    against += [f"the limit is {' or '.join(map(number, decided))}"] if (decided := bounds(metric)) else []
     compared = f"; {', '.join(against)}" if against else ""
+    window = window_name(metric["window"])
     return f"{of(series)} was {number(metric.get('value'))} at its worst ({window}{between}){compared}."
 
 
@@ -94,7 +100,8 @@ def _facts(found: Found, whole: Whole) -> Iterator[Fact]:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in one.alerts.items())
     yield Fact("Explained by", of(whole.parent.series), f"{counted(sum(one.alerts.values()), 'alert')}: {kinds}")
     if who := one.evidence.get("who"):
-        yield Fact("Affected", who)
+        text, _, more = who.partition(": ")
+        yield Fact("Affected", text.removesuffix("."), more)
     owners = [document["user"]["name"] for document in whole.said if "acknowledgement" in document]
     yield Fact("Looked after by", ", ".join(dict.fromkeys(owners)) or "nobody has said so")
 
@@ -105,7 +112,7 @@ def impact(cost: Impact | None) -> Fact:
         return Fact("Impact", "not known")
     text = f"{number(cost.loss)} {cost.unit} a day"
     more = f"at least {number(cost.at_least)}; {share(cost.share)} of {number(cost.predictions)} predictions a day"
-    return Fact("Impact", text, f"{more}, {cost.basis}")
+    return Fact("Impact", text, f"{more}; {BASES[cost.basis]}")
 
 
 def _steps(found: Found, whole: Whole) -> Iterator[Step]:
@@ -142,7 +149,7 @@ def _moved_in(found: Found) -> str:
     windows = f"{moment(moved.period.start)} to {moment(moved.period.end)}"
     against = f"{moved.reference:,} of the reference" if moved.reference else "no reference"
     text = f"{moved.predictions:,} predictions from {windows} against {against}"
-    how = "Bars: now; upright strokes: the reference." if moved.reference else "Bars: now."
+    how = "Bars: now; upright strokes: the reference. Moved: lie in other bins than there." if moved.reference else ""
     rest = f" {counted(moved.unmoved, 'other')} moved less." if moved.unmoved else ""
     return f"{text}. {how}{rest}"
 

@@ -30,8 +30,8 @@ def share(value: float | None) -> str:
 
 
 def moment(when: datetime | None) -> str:
-    """A time to the minute, in UTC; nothing for none."""
-    return "" if when is None else f"{minute(iso(when))} UTC"
+    """A time to the minute, in UTC, of midnight the day alone; nothing for none."""
+    return "" if when is None else f"{minute(iso(when))} UTC".replace(" 00:00 UTC", "")
 
 
 def window_name(window: Mapping[str, Any]) -> str:
