@@ -18,7 +18,7 @@ from driftline.ingest.shipper import Shipper
 
 MODEL = "churn <b>&amp;"
 """A name that must be written as text and asked for as it is."""
-QUIET, BROKEN, ROWS = 24, 4, 400
+QUIET, BROKEN, ROWS = 24, 4, 300
 MONITORS = """
 models:
   - name: 'churn <b>&amp;'
@@ -28,7 +28,6 @@ models:
     rollups: [week]
     lateness: 6h
     reference: {start: 2024-01-01, end: 2024-01-15}
-    segments: [region]
     objectives: {right: {of: correct, target: 0.6, period: 7d}}
 """
 

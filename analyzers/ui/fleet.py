@@ -27,7 +27,9 @@ DAYS = {"7": 7, "30": 30, "90": 90, "365": 365}
 """Periods to choose from, back from the end of what was analysed."""
 SEVERITIES = ("page", "ticket", "digest")
 _ALIVE = {"bool": {"must_not": {"term": {"incident.state": State.RESOLVED.value}}}}
-_WHOLE_MODEL = [{"exists": {"field": "segment.name"}}, {"exists": {"field": "feature.name"}}]
+_OF_PEOPLE = {"term": {"metric.family": "alerting"}}
+"""What people say of incidents is of the month in which they say it, however old the incidents are."""
+_PARTS = [{"exists": {"field": "segment.name"}}, {"exists": {"field": "feature.name"}}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class Fleet:
 
 def newest() -> dict[str, Any]:
     """What asks for the start of the newest window of all."""
-    return {"size": 0, "track_total_hits": False, "aggs": {"newest": {"max": {"field": "window.start"}}}}
+    last = {"newest": {"max": {"field": "window.start"}}}
+    return {"size": 0, "track_total_hits": False, "query": {"bool": {"must_not": _OF_PEOPLE}}, "aggs": last}
 
 
 def incidents() -> list[dict[str, Any]]:
@@ -117,7 +120,7 @@ def models(since: datetime, until: datetime) -> dict[str, Any]:
         "filter": {"term": {"metric.alarm": "firing"}},
         "aggs": {"sizes": by_size | {"aggs": {"bars": over_time}}},
     }
-    throughput = {"bool": {"filter": {"term": {"metric.name": "throughput"}}, "must_not": _WHOLE_MODEL}}
+    throughput = {"bool": {"filter": {"term": {"metric.name": "throughput"}}, "must_not": _PARTS}}
     rate = {"rate": {"avg": {"field": "metric.value"}}}
     parts = {
         "newest": {"max": {"field": "window.start"}},
@@ -129,7 +132,7 @@ def models(since: datetime, until: datetime) -> dict[str, Any]:
     return {
         "size": 0,
         "track_total_hits": False,
-        "query": period,
+        "query": {"bool": {"filter": period, "must_not": _OF_PEOPLE}},
         "aggs": {
             "models": {"terms": {"field": "model.name", "size": MODELS}, "aggs": parts},
             "count": {"cardinality": {"field": "model.name"}},

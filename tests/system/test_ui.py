@@ -93,7 +93,7 @@ def test_the_fleet_names_the_model_in_trouble(address, cluster, incident):
     ((name, status, opened, alarms, traffic, _, _),) = rows(text, "Models from")
     assert (name, status) == (NAME, incident.severity.value)
     assert f"{incident.severity.value}" in opened
-    firing = [alert for alert in cluster.alerting("driftline.alert", {"term": {"alert.state": "firing"}})]
+    firing = list(cluster.alerting("driftline.alert", {"term": {"alert.state": "firing"}}))
     assert int(alarms) == len(firing) > 0
     assert float(traffic) == pytest.approx(paged.ROWS, rel=0.01)
     assert f"/incident/{incident.id}" in text
@@ -142,7 +142,7 @@ def test_search_finds_what_the_command_finds(address, cluster):
 
 def test_one_prediction_is_shown_with_its_outcome_and_its_time(address, incident):
     """What was reported of it, and the incident that was on."""
-    text = ask(address, "/prediction?id=binary-2-1500")
+    text = ask(address, "/prediction?id=binary-2-1000")
     assert dict(rows(text, "Features"))["colour"] in ("red", "green", "blue", "pink")
     assert incident.id in text
     assert "a form without &lt;i&gt;age" in text
@@ -168,7 +168,7 @@ def test_pages_in_a_browser(browser, address, pages, number, width, scheme):
         drawn = found.page.locator("[data-chart]")
         for at in range(drawn.count()):
             drawn.nth(at).locator("svg").wait_for()
-        assert found.said == []
+        assert [line for line in found.said if line.startswith("error")] == []
         assert {request.split("/")[2] for request in found.requests} == {address.split("/")[2]}
         assert found.overflow() <= 0
         assert found.violations() == []
@@ -183,14 +183,14 @@ def test_everything_can_be_done_with_keys(browser, address):
         found.page.keyboard.press("Enter")
         assert found.page.evaluate("document.activeElement.id") == "main"
         assert found.reach(1) == ["INPUT "]
-        found.page.keyboard.type("event.id: binary-2-1500")
+        found.page.keyboard.type("event.id: binary-2-1000")
         found.page.keyboard.press("Enter")
         found.page.wait_for_url("**q=event.id*")
-        link = found.page.get_by_role("link", name="binary-2-1500")
+        link = found.page.get_by_role("link", name="binary-2-1000")
         link.focus()
         found.page.keyboard.press("Enter")
-        found.page.wait_for_url("**/prediction?id=binary-2-1500")
-        assert found.page.locator("h1").inner_text() == "binary-2-1500"
+        found.page.wait_for_url("**/prediction?id=binary-2-1000")
+        assert found.page.locator("h1").inner_text() == "binary-2-1000"
 
 
 def test_the_way_from_the_fleet_to_an_incident_and_back(browser, address):

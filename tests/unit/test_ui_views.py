@@ -248,6 +248,12 @@ def test_incidents_are_listed_as_the_command_lists_them():
     assert (found[0].id, found[0].cells["what"], found[0].cells["alerts"]) == ("abcdef0123456789", "moved: age", "3")
 
 
+def test_what_people_said_today_does_not_end_the_period():
+    """Feedback on an incident of last year is a metric of this month."""
+    for body in (fleet.newest(), fleet.models(SINCE, UNTIL)):
+        assert body["query"]["bool"]["must_not"] == {"term": {"metric.family": "alerting"}}
+
+
 def test_no_answer_of_the_fleet_grows_with_the_documents():
     """Nothing is fetched but some incidents, and every aggregation has a size."""
     assert fleet.models(SINCE, UNTIL)["size"] == 0
