@@ -27,7 +27,6 @@ LABELS = {"grid": False, "labelLimit": 150}
 TEXT = {"labelColor": "var(--soft)", "titleColor": "var(--soft)", "labelFontSize": 12, "titleFontSize": 12}
 CONFIG: Spec = {
     "font": "system-ui, sans-serif",
-    "aria": False,  # the place of the chart says what it shows, once
     "background": "transparent",
     "view": {"stroke": None},
     "axis": TEXT

@@ -4,7 +4,11 @@ const options = {actions: false, renderer: "svg", ast: true, tooltip: {disableDe
 for (const place of document.querySelectorAll("[data-chart]")) {
   const spec = JSON.parse(document.getElementById(place.dataset.chart).textContent);
   vegaEmbed(place, spec, options)
-    .then(() => { place.dataset.drawn = "yes"; })
+    .then(() => {
+      // The place says what the chart shows; its hundred marks would say it again, one by one.
+      place.querySelector("svg").setAttribute("aria-hidden", "true");
+      place.dataset.drawn = "yes";
+    })
     .catch((error) => {
       place.textContent = `This chart cannot be drawn (${error.message}); its numbers are in the table below it.`;
       console.error(error);
