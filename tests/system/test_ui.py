@@ -168,12 +168,20 @@ def test_pages_in_a_browser(browser, address, pages, number, width, scheme):
         drawn = found.page.locator("[data-chart]")
         for at in range(drawn.count()):
             drawn.nth(at).locator("svg").wait_for()
-        assert [line for line in found.said if line.startswith("error")] == []
+        assert found.said == []
         assert {request.split("/")[2] for request in found.requests} == {address.split("/")[2]}
         assert found.overflow() <= 0
         assert found.violations() == []
         ground = found.page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(17, 21, 28)")
+
+
+def test_what_keeps_people_out_would_be_found(browser, address):
+    """The check can fail: text that is too pale, and a field without a name."""
+    with browsing.visit(browser, f"{address}/predictions") as found:
+        found.page.locator("label").first.evaluate("label => label.remove()")
+        found.page.locator(".kicker").evaluate("place => place.style.setProperty('color', '#999')")
+        assert {rule for rule, *_ in found.violations()} >= {"color-contrast"}
 
 
 def test_everything_can_be_done_with_keys(browser, address):
