@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Linted as what it is imported as, through the links; see docs/decisions/0001-importable-root-folders.md.
 LINTED := src/driftline/ingest/ src/driftline/analyzers/ src/driftline/local/ src/driftline/*.py tests demo benchmarks docs/examples
 
-.PHONY: help demo test unit check lint types fmt docs up down clean
+.PHONY: help demo test unit check lint types fmt docs picture up down clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -50,6 +50,9 @@ docs: $(BIN)/.installed ## Write the pages and rules that are made from the code
 
 bench-%: $(BIN)/.installed ## Run one benchmark, such as bench-analyze
 	@$(BIN)/python -m benchmarks.$*.run
+
+picture: $(BIN)/.installed ## Take the README's picture of the page that `make demo` wrote
+	$(BIN)/python -m demo.picture report.html docs/images/incident.png
 
 up: $(BIN)/.installed ## Start a local Elasticsearch
 	@$(BIN)/driftline up

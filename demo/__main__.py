@@ -13,6 +13,7 @@ from rich.console import Console
 from driftline.analyzers import monitors, pipeline, setup
 from driftline.analyzers.cluster import Cluster
 from driftline.analyzers.commands import Moment, clear_errors, connected, progress_bars
+from driftline.analyzers.report import commands, gather
 
 from . import data, model, service, story
 
@@ -25,8 +26,11 @@ YEAR_ENDS = datetime(2014, 1, 2, tzinfo=UTC)
 @click.option("--namespace", help="Namespace of the data streams; default that of demo/monitors.yml.")
 @click.option("--since", type=Moment(), default=YEAR_BEGINS, help="Only flights from this day on.")
 @click.option("--until", type=Moment(), default=YEAR_ENDS, help="Only flights before this day.")
+@click.option(
+    "--report", type=click.Path(path_type=Path), default=Path("report.html"), help="Page on the worst incident."
+)
 @clear_errors
-def main(namespace: str | None, since: datetime, until: datetime) -> None:
+def main(namespace: str | None, since: datetime, until: datetime, report: Path) -> None:
     """Run a real model over the flights that left New York in 2013, and tell when and why it went wrong."""
     # Piped, there is no screen to ask for its width, and the tables need a hundred columns.
     console = Console(width=None if sys.stdout.isatty() else 120)
@@ -47,10 +51,17 @@ def main(namespace: str | None, since: datetime, until: datetime) -> None:
             sys.exit(1)
         console.print("[bold]3. Analyse[/] day by day, week by week, month by month")
         cluster = Cluster(client, configuration.streams)
-        with progress_bars() as report:
-            pipeline.analyze(cluster, configuration, datetime.now(UTC), progress=report)
+        with progress_bars() as bars:
+            pipeline.analyze(cluster, configuration, datetime.now(UTC), progress=bars)
         console.print()
         story.tell(cluster, console)
+        gravest = story.gravest(story.incidents(cluster))
+        if gravest is not None:
+            told = commands.write(gather.incident(cluster, gravest.id, datetime.now(UTC)), report)
+            console.print(
+                f"\nThe gravest incident as a page to open in a browser, to mail or to print:\n  {told}",
+                highlight=False,
+            )
 
 
 if __name__ == "__main__":

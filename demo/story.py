@@ -10,6 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from driftline.analyzers.alerts import people
+from driftline.analyzers.alerts.records import Incident, Severity
 from driftline.analyzers.cluster import Cluster
 from driftline.analyzers.firing import Alarm
 from driftline.analyzers.measures import Direction, Status, by_name
@@ -217,6 +219,22 @@ def _changes(cluster: Cluster) -> list[Mapping[str, Any]]:
     query = {"term": {events.MODEL_NAME: NAME}}
     body = {"size": 10, "query": query, "sort": [{events.TIMESTAMP: "asc"}]}
     return [hit["_source"] for hit in cluster.search(cluster.streams.changes, body)["hits"]["hits"]]
+
+
+def gravest(incidents: Iterable[Incident]) -> Incident | None:
+    """The incident of the year that called most loudly, and of these the one that cost most; None where none is."""
+    order = list(Severity)
+    of_year = [one for one in incidents if one.since < YEAR_ENDS]
+    return min(
+        of_year,
+        key=lambda one: (order.index(one.severity), -(one.impact.at_least if one.impact else 0.0)),
+        default=None,
+    )
+
+
+def incidents(cluster: Cluster) -> list[Incident]:
+    """All incidents of the demo's model."""
+    return [found for found, _ in people.incidents(cluster, NAME, None, over=True)]
 
 
 def commands(namespace: str) -> Sequence[tuple[str, str]]:

@@ -46,7 +46,7 @@ def environment(*folders: Path) -> jinja2.Environment:
     """The templates: those of some folders, which may extend `base.html.j2`, and those of the report.
 
     `base.html.j2` is given `scripts` and `navigation`, and has the blocks `title`, `bar`, `main` and `foot`;
-    `parts.html.j2` has the macros `table`, `chart`, `facts` and `contents`. Everything is escaped.
+    `parts.html.j2` has the macros `table`, `chart`, `command`, `facts` and `contents`. Everything is escaped.
     """
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader([*folders, OWN]),

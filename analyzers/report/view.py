@@ -97,7 +97,7 @@ def _facts(found: Found, whole: Whole) -> Iterator[Fact]:
         yield Fact("On for", lasted, f"since {moment(one.since)}")
     yield Fact("Found", moment(one.fired), f"{length(one.fired - one.since)} after it began")
     yield impact(one.impact)
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in one.alerts.items())
+    kinds = ", ".join(f"{count:,} of {kind}" for kind, count in one.alerts.items())
     yield Fact("Explained by", of(whole.parent.series), f"{counted(sum(one.alerts.values()), 'alert')}: {kinds}")
     if who := one.evidence.get("who"):
         text, _, more = who.partition(": ")

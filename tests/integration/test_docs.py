@@ -36,6 +36,7 @@ AFTER_THE_TOUR = [
         "find-what-single-features-hide.md",
         "read-a-drift-alarm.md",
         "act-on-incidents.md",
+        "read-an-incident-page.md",
         "use-kibana-watcher-or-prometheus.md",
     )
 ]

@@ -165,9 +165,8 @@ def test_pages_in_a_browser(browser, address, pages, number, width, scheme):
     path, text = list(pages.items())[number]
     with browsing.visit(browser, address + path, width, scheme) as found:
         assert text in found.page.content()
-        drawn = found.page.locator("[data-chart]")
-        for at in range(drawn.count()):
-            drawn.nth(at).locator("svg").wait_for()
+        for place in found.page.locator("[data-chart]").all():
+            place.and_(found.page.locator("[data-drawn]")).wait_for(state="attached")
         assert found.said == []
         assert {request.split("/")[2] for request in found.requests} == {address.split("/")[2]}
         assert found.overflow() <= 0
