@@ -79,7 +79,7 @@ def explain(error: Exception, url: str | None = None) -> str:
     from elasticsearch import ApiError, ConnectionTimeout  # noqa: PLC0415
     from elasticsearch import ConnectionError as NoConnection  # noqa: PLC0415
 
-    where = url_of(url)
+    where = _without_password(url_of(url))
     if isinstance(error, ConnectionTimeout):
         text = "did not answer in time; it may be overloaded: try again, or look at its log"
     elif isinstance(error, NoConnection):
@@ -91,6 +91,14 @@ def explain(error: Exception, url: str | None = None) -> str:
     else:
         text = _first_line(error)
     return f"Elasticsearch at {where} {text}"
+
+
+def _without_password(url: str) -> str:
+    """The address without the name and password that may stand in it: what is said here goes to logs and pages."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 (as in connect)
+
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 _STATUS = {
