@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..alerts.evidence.told import title
 from ..reading.output import minute, number
 from ..reading.search import WRONG
 from ..report.words import interval
@@ -49,7 +50,7 @@ class Table:
     """All features.
 
     Attributes:
-        measure: The measure of drift.
+        measure: Title of the measure of drift.
         strips: The features, the one that moved most first.
         more: How many features are not shown.
         windows: How many windows each strip has.
@@ -113,7 +114,7 @@ def table(found: Found, measure: str) -> Table | None:
     most = max((b["most"]["value"] for b in buckets if b["most"]["value"] is not None), default=0.0)
     bounds = drawing.shades(most)
     return Table(
-        measure=measure,
+        measure=title(measure),
         strips=[_strip(bucket, [key for key, _ in starts], bounds) for bucket in buckets],
         more=max(0, parts["count"]["value"] - len(buckets)),
         windows=len(starts),

@@ -119,7 +119,7 @@ def test_the_feature_that_moved_comes_first(address):
     first = rows(text, "Features by")[0]
     assert first[0] == "amount"
     assert first[4] >= "2024-01-25"
-    assert rows(text, "What changed")[0][:2] == ["2024-01-25 00:00", "a form without &lt;i&gt;age&lt;/i&gt;"]
+    assert rows(text, "What changed")[0][:2] == ["2024-01-25", "a form without &lt;i&gt;age&lt;/i&gt;"]
     assert rows(text, "What is promised")[0][0] == "right"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -247,3 +248,12 @@ def test_it_says_where_it_is_and_who_may_read(monkeypatch, host):
     assert result.stdout.startswith(f"http://{host}:")
     assert opened == [result.stdout.split(" ")[0]]
     assert ("no login" in result.stderr) is (host == "0.0.0.0")
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch):
+    """The pages are a part that not everybody needs."""
+    monkeypatch.setitem(sys.modules, "flask", None)
+    monkeypatch.delitem(sys.modules, "driftline.analyzers.ui.app", raising=False)
+    result = CliRunner().invoke(main, ["ui", "--port", "0"])
+    assert result.exit_code == 1
+    assert "pip install 'driftline[ui]'" in result.stderr
