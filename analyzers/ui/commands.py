@@ -15,14 +15,13 @@ from driftline.ingest.client import connect
 from driftline.ingest.streams import Streams
 
 from ..cluster import Cluster
-from ..commands import EXIT_RUNTIME, clear_errors, cluster_option
+from ..commands import EXIT_RUNTIME, EXIT_USAGE, clear_errors, cluster_option
 from ..reading.commands import namespace_option
 from . import guard
 
 if TYPE_CHECKING:
     from flask import Flask
 
-NEEDS = "driftline: the pages need `pip install 'driftline[ui]'`"
 PATIENCE = {"request_timeout": 15, "max_retries": 1, "retry_on_timeout": False}
 """Somebody waits for the page: what does not come soon is an error that says so."""
 
@@ -78,7 +77,8 @@ def _application(cluster: Cluster, url: str | None, names: Collection[str]) -> F
         from ..report.scripts import library  # noqa: PLC0415 (in the extra `ui`, as the next)
         from .app import Pages, create  # noqa: PLC0415
     except ImportError:
-        sys.exit(NEEDS)
+        click.echo("driftline: ui needs `pip install 'driftline[ui]'`", err=True)
+        sys.exit(EXIT_USAGE)
     return create(Pages(cluster, library(), url), names)
 
 

@@ -255,5 +255,5 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "flask", None)
     monkeypatch.delitem(sys.modules, "driftline.analyzers.ui.app", raising=False)
     result = CliRunner().invoke(main, ["ui", "--port", "0"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "pip install 'driftline[ui]'" in result.stderr
