@@ -15,7 +15,7 @@ from . import drawing
 
 Found = Mapping[str, Any]
 
-WINDOWS = 200
+WINDOWS = 120
 """Windows of a chart: those nearest to the end of the period."""
 CHARTS = 30
 ROWS = 30
@@ -52,10 +52,9 @@ class Chart:
 
 def request(filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What asks for the metrics of the whole model by window."""
-    per_window = {
-        **{name: {"avg": {"field": f"metric.{name}"}} for name in ("value", "lower", "upper", "reference_value")},
-        "status": {"terms": {"field": "metric.status", "size": 1}},
-    }
+    numbers = {name: {"avg": {"field": f"metric.{name}"}} for name in ("value", "lower", "upper")}
+    told = ["metric.family", "metric.reference_value"]
+    newest = {"top_hits": {"size": 1, "sort": [{"window.start": "desc"}], "_source": told}}
     return {
         "size": 0,
         "track_total_hits": False,
@@ -66,53 +65,86 @@ def request(filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             }
         },
         "aggs": {
-            "measures": {
+            "series": {
                 "terms": {"field": "metric.name", "size": CHARTS},
-                "aggs": {"family": {"terms": {"field": "metric.family", "size": 1}}, **by_window(per_window)},
-            }
+                "aggs": {"newest": newest, **by_window(numbers)},
+            },
+            **verdicts("metric.name", CHARTS),
         },
     }
 
 
+def _newest_windows() -> dict[str, Any]:
+    """Those at the end of the period; one series has one document a window."""
+    return {"terms": {"field": "window.start", "size": WINDOWS, "order": {"_key": "desc"}}}
+
+
 def by_window(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """The aggregation of the windows at the end of the period. One series has one document a window."""
-    return {"windows": {"terms": {"field": "window.start", "size": WINDOWS, "order": {"_key": "desc"}}, "aggs": parts}}
+    """The aggregation of the windows at the end of the period."""
+    return {"windows": {**_newest_windows(), "aggs": parts}}
+
+
+def verdicts(series: str, size: int) -> dict[str, Any]:
+    """The aggregation of the windows that are not ok: most are, and an answer that says so of each takes long to read.
+
+    Args:
+        series: The field that tells series apart.
+        size: How many series there are at most.
+    """
+    statuses = {"terms": {"field": "metric.status", "size": 4}, "aggs": {"windows": _newest_windows()}}
+    by_series = {"terms": {"field": series, "size": size}, "aggs": {"statuses": statuses}}
+    not_ok = {"bool": {"must_not": {"term": {"metric.status": Status.OK.value}}}}
+    return {"verdicts": {"filter": not_ok, "aggs": {"series": by_series}}}
+
+
+def statuses(found: Found) -> dict[tuple[str, float], str]:
+    """The verdicts that are not ok, by series and start of window, of an answer's aggregations."""
+    return {
+        (series["key"], window["key"]): status["key"]
+        for series in found["verdicts"]["series"]["buckets"]
+        for status in series["statuses"]["buckets"]
+        for window in status["windows"]["buckets"]
+    }
 
 
 def charts(found: Found, changed: Sequence[float]) -> list[Chart]:
     """The charts of what was found, by family and name. Pure."""
-    buckets = found.get("aggregations", {"measures": {"buckets": ()}})["measures"]["buckets"]
-    return [_chart(bucket, changed) for bucket in sorted(buckets, key=_family)]
+    parts = found.get("aggregations")
+    if not parts:
+        return []
+    known = statuses(parts)
+    return [_chart(bucket, known, changed) for bucket in sorted(parts["series"]["buckets"], key=_family)]
+
+
+def _newest(bucket: Found) -> Found:
+    metric: Found = bucket["newest"]["hits"]["hits"][0]["_source"]["metric"]
+    return metric
 
 
 def _family(bucket: Found) -> tuple[int, str]:
-    families = bucket["family"]["buckets"]
-    return (_FAMILIES.get(families[0]["key"], len(_FAMILIES)) if families else len(_FAMILIES)), bucket["key"]
+    return _FAMILIES.get(_newest(bucket)["family"], len(_FAMILIES)), bucket["key"]
 
 
-def _chart(bucket: Found, changed: Sequence[float]) -> Chart:
-    windows = list(reversed(bucket["windows"]["buckets"]))
-    points = [point(window) for window in windows]
-    references = [value for window in windows if (value := window["reference_value"]["value"]) is not None]
-    last, unit = points[-1], _UNITS.get(bucket["key"], "")
+def _chart(bucket: Found, known: Mapping[tuple[str, float], str], changed: Sequence[float]) -> Chart:
+    name, unit = bucket["key"], _UNITS.get(bucket["key"], "")
+    points = [_point(window, known.get((name, window["key"]))) for window in reversed(bucket["windows"]["buckets"])]
+    last = points[-1]
     return Chart(
-        name=bucket["key"],
-        title=f"{title(bucket['key'])} ({unit})" if unit else title(bucket["key"]),
+        name=name,
+        title=f"{title(name)} ({unit})" if unit else title(name),
         now=number(last.value),
         interval=interval(last),
         status=last.status,
         window=day(last.at),
         summary=summary(points),
-        course=drawing.course(points, references[-1] if references else None, changed, WRONG),
+        course=drawing.course(points, _newest(bucket).get("reference_value"), changed, WRONG),
         rows=[(day(p.at), number(p.value), interval(p), p.status) for p in _telling(points)],
     )
 
 
-def point(window: Found) -> drawing.Point:
-    """One window of an answer."""
-    statuses = window["status"]["buckets"]
+def _point(window: Found, status: str | None) -> drawing.Point:
     value, lower, upper = (window[name]["value"] for name in ("value", "lower", "upper"))
-    return drawing.Point(window["key"], value, lower, upper, statuses[0]["key"] if statuses else "")
+    return drawing.Point(window["key"], value, lower, upper, status or Status.OK.value)
 
 
 def _telling(points: Sequence[drawing.Point]) -> list[drawing.Point]:

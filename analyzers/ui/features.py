@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..alerts.evidence.told import title
+from ..measures import Status
 from ..reading.output import minute, number
 from ..reading.search import WRONG
 from ..report.words import interval
@@ -75,14 +76,10 @@ def request(filters: Sequence[Mapping[str, Any]], measure: str) -> dict[str, Any
         filters: Which metrics.
         measure: The measure of drift.
     """
-    of_window = {
-        "value": {"max": {"field": "metric.value"}},
-        "status": {"terms": {"field": "metric.status", "size": 1}},
-    }
     sort = [{"metric.value": {"order": "desc", "missing": "_last"}}]
     peak = {"top_hits": {"size": 1, "sort": sort, "_source": list(_PEAK)}}
     most = {"max": {"field": "metric.value"}}
-    per_feature = {"most": most, "peak": peak, **courses.by_window(of_window)}
+    per_feature = {"most": most, "peak": peak, **courses.by_window({"value": most})}
     return {
         "size": 0,
         "track_total_hits": False,
@@ -93,11 +90,12 @@ def request(filters: Sequence[Mapping[str, Any]], measure: str) -> dict[str, Any
             }
         },
         "aggs": {
-            "features": {
+            "series": {
                 "terms": {"field": "feature.name", "size": FEATURES, "order": {"most": "desc"}},
                 "aggs": per_feature,
             },
             "count": {"cardinality": {"field": "feature.name"}},
+            **courses.verdicts("feature.name", FEATURES),
         },
     }
 
@@ -105,17 +103,17 @@ def request(filters: Sequence[Mapping[str, Any]], measure: str) -> dict[str, Any
 def table(found: Found, measure: str) -> Table | None:
     """The table of what was found; None where no feature was measured."""
     parts = found.get("aggregations")
-    if not parts or not parts["features"]["buckets"]:
+    if not parts or not parts["series"]["buckets"]:
         return None
-    buckets = parts["features"]["buckets"]
+    buckets = parts["series"]["buckets"]
     starts = sorted(
         {window["key"]: window["key_as_string"] for b in buckets for window in b["windows"]["buckets"]}.items()
     )
     most = max((b["most"]["value"] for b in buckets if b["most"]["value"] is not None), default=0.0)
-    bounds = drawing.shades(most)
+    bounds, known = drawing.shades(most), courses.statuses(parts)
     return Table(
         measure=title(measure),
-        strips=[_strip(bucket, [key for key, _ in starts], bounds) for bucket in buckets],
+        strips=[_strip(bucket, known, [key for key, _ in starts], bounds) for bucket in buckets],
         more=max(0, parts["count"]["value"] - len(buckets)),
         windows=len(starts),
         first=minute(starts[0][1]),
@@ -124,15 +122,18 @@ def table(found: Found, measure: str) -> Table | None:
     )
 
 
-def _strip(bucket: Found, starts: Sequence[float], bounds: Sequence[float]) -> Strip:
-    windows = {window["key"]: window for window in bucket["windows"]["buckets"]}
+def _strip(
+    bucket: Found, known: Mapping[tuple[str, float], str], starts: Sequence[float], bounds: Sequence[float]
+) -> Strip:
+    name, windows = bucket["key"], {window["key"]: window for window in bucket["windows"]["buckets"]}
     values = [windows[start]["value"]["value"] if start in windows else None for start in starts]
-    statuses = [_status(windows[start]) if start in windows else "" for start in starts]
+    statuses = [known.get((name, start), Status.OK.value) for start in starts if start in windows]
     (peak,) = (hit["_source"] for hit in bucket["peak"]["hits"]["hits"])
     metric = peak["metric"]
-    levels = [float(WRONG.index(status)) if status in WRONG else None for status in statuses]
+    wrong = [known.get((name, start), "") for start in starts]
+    levels = [float(WRONG.index(status)) if status in WRONG else None for status in wrong]
     return Strip(
-        name=bucket["key"],
+        name=name,
         runs=drawing.runs(values, bounds),
         wrong=drawing.runs(levels, (1.0,)),
         worst=number(metric.get("value")),
@@ -142,11 +143,6 @@ def _strip(bucket: Found, starts: Sequence[float], bounds: Sequence[float]) -> S
         cause=metric.get("cause", {}).get("text", ""),
         summary=_summary(statuses),
     )
-
-
-def _status(window: Found) -> str:
-    statuses = window["status"]["buckets"]
-    return str(statuses[0]["key"]) if statuses else ""
 
 
 def _summary(statuses: Sequence[str]) -> str:

@@ -38,29 +38,33 @@ INCIDENT = {
 }
 
 
-def window(day, value, status="ok", **others):
+def window(day, value, **others):
     """One window of an answer."""
-    numbers = {"value": value, "lower": None, "upper": None, "reference_value": None} | others
+    numbers = {"value": value, "lower": None, "upper": None} | others
     return {
         "key": day * DAY,
         "key_as_string": f"1970-01-{day + 1:02}T00:00:00.000Z",
-        "status": {"buckets": [{"key": status, "doc_count": 1}]},
         **{name: {"value": number} for name, number in numbers.items()},
     }
 
 
-def measure(name, family, *windows):
+def measure(name, family, *windows, **metric):
     """One measure of an answer, the newest window first as it is asked for."""
     return {
         "key": name,
-        "family": {"buckets": [{"key": family, "doc_count": 1}]},
+        "newest": {"hits": {"hits": [{"_source": {"metric": {"family": family} | metric}}]}},
         "windows": {"buckets": sorted(windows, key=lambda found: -found["key"])},
     }
 
 
-def of_measures(*found):
-    """An answer with these measures."""
-    return {"aggregations": {"measures": {"buckets": found}}}
+def of_series(found, wrong=(), count=0):
+    """An answer with these series; of windows that are not ok: series, day and verdict each."""
+    verdicts = [
+        {"key": name, "statuses": {"buckets": [{"key": status, "windows": {"buckets": [{"key": day * DAY}]}}]}}
+        for name, day, status in wrong
+    ]
+    parts = {"series": {"buckets": list(found)}, "verdicts": {"series": {"buckets": verdicts}}}
+    return {"aggregations": parts | {"count": {"value": count}}}
 
 
 def hits(*documents):
@@ -293,8 +297,10 @@ def test_a_model_of_which_nothing_is_stored_has_no_page():
 
 def test_a_chart_tells_the_newest_window():
     """With its interval and verdict, by the measure's title and unit, in order of time."""
-    windows = [window(1, 0.7, "critical", lower=0.6, upper=0.8, reference_value=0.9), window(0, 0.9, "ok")]
-    (chart,) = courses.charts(of_measures(measure("roc_auc", "classification", *windows)), [])
+    found = measure(
+        "roc_auc", "classification", window(1, 0.7, lower=0.6, upper=0.8), window(0, 0.9), reference_value=0.9
+    )
+    (chart,) = courses.charts(of_series([found], [("roc_auc", 1, "critical")]), [])
     assert (chart.title, chart.now, chart.interval, chart.status, chart.window) == (
         "ROC-AUC",
         "0.7",
@@ -304,6 +310,7 @@ def test_a_chart_tells_the_newest_window():
     )
     assert chart.summary == "2 windows from 1970-01-01 to 1970-01-02: 0.7 to 0.9; 1 critical"
     assert chart.rows == [("1970-01-02", "0.7", "0.6 to 0.8", "critical"), ("1970-01-01", "0.9", "", "ok")]
+    assert (chart.course.rule, chart.course.high) == (drawing.EDGE, 0.9)
 
 
 def test_charts_stand_by_family():
@@ -312,13 +319,13 @@ def test_charts_stand_by_family():
         measure(n, f, window(0, 1.0))
         for n, f in (("throughput", "service"), ("recall", "classification"), ("f1", "classification"))
     ]
-    assert [chart.name for chart in courses.charts(of_measures(*found), [])] == ["f1", "recall", "throughput"]
+    assert [chart.name for chart in courses.charts(of_series(found), [])] == ["f1", "recall", "throughput"]
 
 
 def test_the_table_keeps_what_went_wrong():
     """Of more windows than it takes, those with a verdict and then the newest."""
-    windows = [window(day, 0.5, "critical" if day == 3 else "ok") for day in range(60)]
-    (chart,) = courses.charts(of_measures(measure("recall", "classification", *windows)), [])
+    found = measure("recall", "classification", *(window(day, 0.5) for day in range(60)))
+    (chart,) = courses.charts(of_series([found], [("recall", 3, "critical")]), [])
     assert len(chart.rows) == courses.ROWS
     assert chart.rows[0][0] == "1970-03-01"
     assert chart.rows[-1][0] == "1970-01-04"
@@ -326,17 +333,17 @@ def test_the_table_keeps_what_went_wrong():
 
 def test_the_table_of_windows_that_all_went_wrong_is_as_long():
     """The newest of them."""
-    windows = [window(day, 0.5, "critical") for day in range(60)]
-    (chart,) = courses.charts(of_measures(measure("recall", "classification", *windows)), [])
+    found = measure("recall", "classification", *(window(day, 0.5) for day in range(60)))
+    (chart,) = courses.charts(of_series([found], [("recall", day, "critical") for day in range(60)]), [])
     assert [chart.rows[0][0], chart.rows[-1][0], len(chart.rows)] == ["1970-03-01", "1970-01-31", courses.ROWS]
 
 
 def test_a_metric_without_a_value_says_so():
     """No chart, and no number that was not measured."""
-    (chart,) = courses.charts(
-        of_measures(measure("recall", "classification", window(0, None, "insufficient_data"))), []
-    )
-    assert (chart.course, chart.now, chart.summary) == (None, "", "no value in 1 windows")
+    found = measure("recall", "classification", window(0, None))
+    (chart,) = courses.charts(of_series([found], [("recall", 0, "insufficient_data")]), [])
+    assert (chart.course, chart.now, chart.status) == (None, "", "insufficient_data")
+    assert chart.summary == "no value in 1 windows"
 
 
 def feature(name, *windows, **metric):
@@ -352,16 +359,9 @@ def feature(name, *windows, **metric):
 
 def test_strips_lie_over_the_same_windows():
     """A feature that was not measured in some has a gap there."""
-    answer = {
-        "features": {
-            "buckets": [
-                feature("age", window(0, 0.0), window(1, 0.5, "critical"), cause={"text": "unit"}),
-                feature("sex", window(1, 0.1, "warning")),
-            ]
-        },
-        "count": {"value": 5},
-    }
-    found = features.table({"aggregations": answer}, "psi")
+    age = feature("age", window(0, 0.0), window(1, 0.5), cause={"text": "unit"})
+    wrong = [("age", 1, "critical"), ("sex", 1, "warning")]
+    found = features.table(of_series([age, feature("sex", window(1, 0.1))], wrong, count=5), "psi")
     age, sex = found.strips
     assert (found.windows, found.more, found.first, found.last) == (2, 3, "1970-01-01 00:00", "1970-01-02 00:00")
     assert [(run.start, run.shade) for run in age.runs] == [(0, 1), (1, 5)]
@@ -374,6 +374,20 @@ def test_strips_lie_over_the_same_windows():
 def test_no_feature_is_no_table():
     """Of a model without any, or where nothing is stored."""
     assert features.table({"hits": {}}, "psi") is None
+
+
+def test_an_index_that_is_not_there_yet_has_no_charts():
+    """Its answer is without aggregations."""
+    assert courses.charts({"hits": {}}, []) == []
+
+
+def test_no_answer_of_the_model_page_grows_with_the_documents():
+    """Nothing is fetched, and every aggregation of series and windows has a size."""
+    for body in (courses.request([]), features.request([], "psi")):
+        assert body["size"] == 0
+        series = body["aggs"]["series"]
+        assert series["terms"]["size"] <= 40
+        assert series["aggs"]["windows"]["terms"]["size"] == courses.WINDOWS
 
 
 def test_a_period_is_kept_to():
