@@ -68,8 +68,7 @@ def request(filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "series": {
                 "terms": {"field": "metric.name", "size": CHARTS},
                 "aggs": {"newest": newest, **by_window(numbers)},
-            },
-            **verdicts("metric.name", CHARTS),
+            }
         },
     }
 
@@ -79,41 +78,29 @@ def _newest_windows() -> dict[str, Any]:
     return {"terms": {"field": "window.start", "size": WINDOWS, "order": {"_key": "desc"}}}
 
 
-def by_window(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """The aggregation of the windows at the end of the period."""
-    return {"windows": {**_newest_windows(), "aggs": parts}}
+def by_window(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """The aggregations of one series by window: numbers of each, and the verdicts of those that are not ok.
 
-
-def verdicts(series: str, size: int) -> dict[str, Any]:
-    """The aggregation of the windows that are not ok: most are, and an answer that says so of each takes long to read.
-
-    Args:
-        series: The field that tells series apart.
-        size: How many series there are at most.
+    Most are ok, and an answer that says so of each would take long to read.
     """
-    statuses = {"terms": {"field": "metric.status", "size": 4}, "aggs": {"windows": _newest_windows()}}
-    by_series = {"terms": {"field": series, "size": size}, "aggs": {"statuses": statuses}}
     not_ok = {"bool": {"must_not": {"term": {"metric.status": Status.OK.value}}}}
-    return {"verdicts": {"filter": not_ok, "aggs": {"series": by_series}}}
-
-
-def statuses(found: Found) -> dict[tuple[str, float], str]:
-    """The verdicts that are not ok, by series and start of window, of an answer's aggregations."""
+    by_verdict = {"terms": {"field": "metric.status", "size": 4}, "aggs": {"windows": _newest_windows()}}
     return {
-        (series["key"], window["key"]): status["key"]
-        for series in found["verdicts"]["series"]["buckets"]
-        for status in series["statuses"]["buckets"]
-        for window in status["windows"]["buckets"]
+        "windows": {**_newest_windows(), "aggs": numbers},
+        "not_ok": {"filter": not_ok, "aggs": {"verdicts": by_verdict}},
     }
+
+
+def verdicts(bucket: Found) -> dict[float, str]:
+    """The verdicts of one series that are not ok, by start of window."""
+    found = bucket["not_ok"]["verdicts"]["buckets"]
+    return {window["key"]: verdict["key"] for verdict in found for window in verdict["windows"]["buckets"]}
 
 
 def charts(found: Found, changed: Sequence[float]) -> list[Chart]:
     """The charts of what was found, by family and name. Pure."""
-    parts = found.get("aggregations")
-    if not parts:
-        return []
-    known = statuses(parts)
-    return [_chart(bucket, known, changed) for bucket in sorted(parts["series"]["buckets"], key=_family)]
+    buckets = found.get("aggregations", {"series": {"buckets": ()}})["series"]["buckets"]
+    return [_chart(bucket, changed) for bucket in sorted(buckets, key=_family)]
 
 
 def _newest(bucket: Found) -> Found:
@@ -125,9 +112,9 @@ def _family(bucket: Found) -> tuple[int, str]:
     return _FAMILIES.get(_newest(bucket)["family"], len(_FAMILIES)), bucket["key"]
 
 
-def _chart(bucket: Found, known: Mapping[tuple[str, float], str], changed: Sequence[float]) -> Chart:
-    name, unit = bucket["key"], _UNITS.get(bucket["key"], "")
-    points = [_point(window, known.get((name, window["key"]))) for window in reversed(bucket["windows"]["buckets"])]
+def _chart(bucket: Found, changed: Sequence[float]) -> Chart:
+    name, unit, known = bucket["key"], _UNITS.get(bucket["key"], ""), verdicts(bucket)
+    points = [_point(window, known.get(window["key"])) for window in reversed(bucket["windows"]["buckets"])]
     last = points[-1]
     return Chart(
         name=name,

@@ -95,7 +95,6 @@ def request(filters: Sequence[Mapping[str, Any]], measure: str) -> dict[str, Any
                 "aggs": per_feature,
             },
             "count": {"cardinality": {"field": "feature.name"}},
-            **courses.verdicts("feature.name", FEATURES),
         },
     }
 
@@ -110,10 +109,10 @@ def table(found: Found, measure: str) -> Table | None:
         {window["key"]: window["key_as_string"] for b in buckets for window in b["windows"]["buckets"]}.items()
     )
     most = max((b["most"]["value"] for b in buckets if b["most"]["value"] is not None), default=0.0)
-    bounds, known = drawing.shades(most), courses.statuses(parts)
+    bounds = drawing.shades(most)
     return Table(
         measure=title(measure),
-        strips=[_strip(bucket, known, [key for key, _ in starts], bounds) for bucket in buckets],
+        strips=[_strip(bucket, [key for key, _ in starts], bounds) for bucket in buckets],
         more=max(0, parts["count"]["value"] - len(buckets)),
         windows=len(starts),
         first=minute(starts[0][1]),
@@ -122,18 +121,16 @@ def table(found: Found, measure: str) -> Table | None:
     )
 
 
-def _strip(
-    bucket: Found, known: Mapping[tuple[str, float], str], starts: Sequence[float], bounds: Sequence[float]
-) -> Strip:
-    name, windows = bucket["key"], {window["key"]: window for window in bucket["windows"]["buckets"]}
+def _strip(bucket: Found, starts: Sequence[float], bounds: Sequence[float]) -> Strip:
+    known, windows = courses.verdicts(bucket), {window["key"]: window for window in bucket["windows"]["buckets"]}
     values = [windows[start]["value"]["value"] if start in windows else None for start in starts]
-    statuses = [known.get((name, start), Status.OK.value) for start in starts if start in windows]
+    statuses = [known.get(start, Status.OK.value) for start in starts if start in windows]
     (peak,) = (hit["_source"] for hit in bucket["peak"]["hits"]["hits"])
     metric = peak["metric"]
-    wrong = [known.get((name, start), "") for start in starts]
+    wrong = [known.get(start, "") for start in starts]
     levels = [float(WRONG.index(status)) if status in WRONG else None for status in wrong]
     return Strip(
-        name=name,
+        name=bucket["key"],
         runs=drawing.runs(values, bounds),
         wrong=drawing.runs(levels, (1.0,)),
         worst=number(metric.get("value")),

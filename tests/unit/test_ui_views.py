@@ -48,23 +48,25 @@ def window(day, value, **others):
     }
 
 
-def measure(name, family, *windows, **metric):
+def not_ok(wrong):
+    """The windows of a series that are not ok, by day."""
+    verdicts = [{"key": status, "windows": {"buckets": [{"key": day * DAY}]}} for day, status in (wrong or {}).items()]
+    return {"verdicts": {"buckets": verdicts}}
+
+
+def measure(name, family, *windows, wrong=None, **metric):
     """One measure of an answer, the newest window first as it is asked for."""
     return {
         "key": name,
         "newest": {"hits": {"hits": [{"_source": {"metric": {"family": family} | metric}}]}},
         "windows": {"buckets": sorted(windows, key=lambda found: -found["key"])},
+        "not_ok": not_ok(wrong),
     }
 
 
-def of_series(found, wrong=(), count=0):
-    """An answer with these series; of windows that are not ok: series, day and verdict each."""
-    verdicts = [
-        {"key": name, "statuses": {"buckets": [{"key": status, "windows": {"buckets": [{"key": day * DAY}]}}]}}
-        for name, day, status in wrong
-    ]
-    parts = {"series": {"buckets": list(found)}, "verdicts": {"series": {"buckets": verdicts}}}
-    return {"aggregations": parts | {"count": {"value": count}}}
+def of_series(*found, count=0):
+    """An answer with these series."""
+    return {"aggregations": {"series": {"buckets": list(found)}, "count": {"value": count}}}
 
 
 def hits(*documents):
@@ -297,10 +299,9 @@ def test_a_model_of_which_nothing_is_stored_has_no_page():
 
 def test_a_chart_tells_the_newest_window():
     """With its interval and verdict, by the measure's title and unit, in order of time."""
-    found = measure(
-        "roc_auc", "classification", window(1, 0.7, lower=0.6, upper=0.8), window(0, 0.9), reference_value=0.9
-    )
-    (chart,) = courses.charts(of_series([found], [("roc_auc", 1, "critical")]), [])
+    windows = [window(1, 0.7, lower=0.6, upper=0.8), window(0, 0.9)]
+    found = measure("roc_auc", "classification", *windows, wrong={1: "critical"}, reference_value=0.9)
+    (chart,) = courses.charts(of_series(found), [])
     assert (chart.title, chart.now, chart.interval, chart.status, chart.window) == (
         "ROC-AUC",
         "0.7",
@@ -319,13 +320,13 @@ def test_charts_stand_by_family():
         measure(n, f, window(0, 1.0))
         for n, f in (("throughput", "service"), ("recall", "classification"), ("f1", "classification"))
     ]
-    assert [chart.name for chart in courses.charts(of_series(found), [])] == ["f1", "recall", "throughput"]
+    assert [chart.name for chart in courses.charts(of_series(*found), [])] == ["f1", "recall", "throughput"]
 
 
 def test_the_table_keeps_what_went_wrong():
     """Of more windows than it takes, those with a verdict and then the newest."""
-    found = measure("recall", "classification", *(window(day, 0.5) for day in range(60)))
-    (chart,) = courses.charts(of_series([found], [("recall", 3, "critical")]), [])
+    found = measure("recall", "classification", *(window(day, 0.5) for day in range(60)), wrong={3: "critical"})
+    (chart,) = courses.charts(of_series(found), [])
     assert len(chart.rows) == courses.ROWS
     assert chart.rows[0][0] == "1970-03-01"
     assert chart.rows[-1][0] == "1970-01-04"
@@ -333,20 +334,21 @@ def test_the_table_keeps_what_went_wrong():
 
 def test_the_table_of_windows_that_all_went_wrong_is_as_long():
     """The newest of them."""
-    found = measure("recall", "classification", *(window(day, 0.5) for day in range(60)))
-    (chart,) = courses.charts(of_series([found], [("recall", day, "critical") for day in range(60)]), [])
+    wrong = dict.fromkeys(range(60), "critical")
+    found = measure("recall", "classification", *(window(day, 0.5) for day in range(60)), wrong=wrong)
+    (chart,) = courses.charts(of_series(found), [])
     assert [chart.rows[0][0], chart.rows[-1][0], len(chart.rows)] == ["1970-03-01", "1970-01-31", courses.ROWS]
 
 
 def test_a_metric_without_a_value_says_so():
     """No chart, and no number that was not measured."""
-    found = measure("recall", "classification", window(0, None))
-    (chart,) = courses.charts(of_series([found], [("recall", 0, "insufficient_data")]), [])
+    found = measure("recall", "classification", window(0, None), wrong={0: "insufficient_data"})
+    (chart,) = courses.charts(of_series(found), [])
     assert (chart.course, chart.now, chart.status) == (None, "", "insufficient_data")
     assert chart.summary == "no value in 1 windows"
 
 
-def feature(name, *windows, **metric):
+def feature(name, *windows, wrong=None, **metric):
     """One feature of an answer."""
     peak = {"window": {"start": "1970-01-02T00:00:00.000Z"}, "metric": {"value": 0.5, "status": "critical"} | metric}
     return {
@@ -354,14 +356,15 @@ def feature(name, *windows, **metric):
         "most": {"value": 0.5},
         "peak": {"hits": {"hits": [{"_source": peak}]}},
         "windows": {"buckets": list(windows)},
+        "not_ok": not_ok(wrong),
     }
 
 
 def test_strips_lie_over_the_same_windows():
     """A feature that was not measured in some has a gap there."""
-    age = feature("age", window(0, 0.0), window(1, 0.5), cause={"text": "unit"})
-    wrong = [("age", 1, "critical"), ("sex", 1, "warning")]
-    found = features.table(of_series([age, feature("sex", window(1, 0.1))], wrong, count=5), "psi")
+    age = feature("age", window(0, 0.0), window(1, 0.5), wrong={1: "critical"}, cause={"text": "unit"})
+    sex = feature("sex", window(1, 0.1), wrong={1: "warning"})
+    found = features.table(of_series(age, sex, count=5), "psi")
     age, sex = found.strips
     assert (found.windows, found.more, found.first, found.last) == (2, 3, "1970-01-01 00:00", "1970-01-02 00:00")
     assert [(run.start, run.shade) for run in age.runs] == [(0, 1), (1, 5)]
