@@ -61,6 +61,7 @@ def main(namespace: str | None, since: datetime, until: datetime, report: Path) 
             console.print(
                 f"\nThe gravest incident as a page to open in a browser, to mail or to print:\n  {told}",
                 highlight=False,
+                soft_wrap=True,
             )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from ..reading.search import WRONG
 from ..windows import parse_moment
 from .found import Line, Mover
 from .limits import limits
@@ -23,7 +24,8 @@ STATUSES = ("ok", "warning", "critical", "insufficient_data")
 SHAPES = ("circle", "triangle-up", "diamond", "cross")
 COLOURS = [f"var(--{status})" for status in ("ok", "warning", "critical", "unknown")]
 NAMES = "{'insufficient_data': 'too few samples'}[datum.value] || datum.value"
-LABELS = {"grid": False, "labelLimit": 150}
+LABELS = {"grid": False, "labelLimit": {"expr": "windowSize()[0] < 600 ? 130 : 230"}}
+"""An axis of names; on a phone they leave more than half of the width to the chart."""
 TEXT = {"labelColor": "var(--soft)", "titleColor": "var(--soft)", "labelFontSize": 12, "titleFontSize": 12}
 CONFIG: Spec = {
     "font": "system-ui, sans-serif",
@@ -194,7 +196,7 @@ def verdicts(rows: Rows) -> Spec:
     """
     time = _time(rows)
     name = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": LABELS}
-    wrong = [row for row in rows if row["status"] in ("warning", "critical")]
+    wrong = [row for row in rows if row["status"] in WRONG]
     strip = {"type": "bar", "color": "var(--line)", "opacity": 0.6, "height": {"band": 0.5}}
     layers: list[Spec] = [{"mark": strip, "encoding": {"x": time, "x2": {"field": "end"}, "y": name}}]
     if wrong:

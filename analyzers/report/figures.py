@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..alerts.records import Document
+from ..reading.search import WRONG
 from . import charts
 from .found import Line, Moved, Mover
 from .limits import effect, limits
@@ -20,11 +21,9 @@ from .words import (
     number,
     of,
     share,
-    title,
     window_name,
 )
 
-WRONG = ("warning", "critical")
 SIGNS = {"ok": "● ok", "warning": "▲ warning", "critical": "◆ critical", "insufficient_data": "✕ too few samples"}
 """Verdicts as tables write them, with the shapes that charts draw."""
 MOST_CHANGES = 10
@@ -35,7 +34,9 @@ def verdict(status: str) -> Cell:
     return Cell(SIGNS.get(status, status), status)
 
 
-def timeline(identity: str, line: Line, span: tuple[str, str] | None = None, changes: Sequence[Document] = ()) -> Chart:
+def timeline(
+    identity: str, name: str, line: Line, span: tuple[str, str] | None = None, changes: Sequence[Document] = ()
+) -> Chart:
     """A metric by window."""
     rows = charts.windows(line)
     marks = [{"at": one["@timestamp"], "text": change_text(one)} for one in changes[:MOST_CHANGES]]
@@ -46,10 +47,11 @@ def timeline(identity: str, line: Line, span: tuple[str, str] | None = None, cha
         f"Dashed: {'limits' if len(bounds) > 1 else 'limit'}, {', '.join(map(number, bounds))}." if bounds else "",
         "Shaded: the incident." if span else "",
         "Upright lines: what changed." if marks else "",
+        f"The first {len(rows)} windows; there are more." if line.cut else "",
     ]
     table = Table.of(
         f"{identity}-table",
-        f"{of(line.series)}, window by window",
+        f"{name}, window by window",
         ("window", "#value", "#95 % interval", "#reference", "verdict"),
         [
             (row["window"], row["text"], row["interval"], number(row["reference"]), verdict(row["status"]))
@@ -57,17 +59,17 @@ def timeline(identity: str, line: Line, span: tuple[str, str] | None = None, cha
         ],
     )
     spec = charts.timeline(line, rows, span, marks)
-    return Chart(identity, of(line.series), " ".join(filter(None, notes)), _told(line, rows), spec, table)
+    return Chart(identity, name, " ".join(filter(None, notes)), _told(name, rows), spec, table)
 
 
-def _told(line: Line, rows: Sequence[Mapping[str, Any]]) -> str:
+def _told(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """What a timeline shows, in words."""
     known = [row for row in rows if row["value"] is not None]
     if not known:
-        return f"{of(line.series)}: no value in {counted(len(rows), 'window')}."
+        return f"{name}: no value in {counted(len(rows), 'window')}."
     low, high = (best(known, key=lambda row: float(row["value"])) for best in (min, max))
     wrong = [row for row in rows if row["status"] in WRONG]
-    found = f"{of(line.series)} in {counted(len(rows), 'window')} from {rows[0]['window']} to {rows[-1]['window']}: "
+    found = f"{name} in {counted(len(rows), 'window')} from {rows[0]['window']} to {rows[-1]['window']}: "
     found += f"lowest {low['text']} ({low['window']}), highest {high['text']} ({high['window']}); "
     return found + (f"{len(wrong)} wrong, the first {wrong[0]['window']}." if wrong else "none wrong.")
 
@@ -93,7 +95,7 @@ def effects(metrics: Sequence[Mapping[str, Any]]) -> Chart | None:
 
 def _effect(metric: Mapping[str, Any]) -> dict[str, Any] | None:
     value, *ends = (effect(metric, metric.get(name)) for name in ("value", "lower", "upper"))
-    if value is None:
+    if value is None or not limits([{"metric": metric}]):
         return None
     lower, upper = sorted(ends) if None not in ends else (None, None)  # type: ignore[type-var]
     return {
@@ -131,9 +133,15 @@ def _mover(identity: str, found: Mover) -> Chart:
     return Chart(identity, feature(found.name), note, summary, charts.mover(found), table)
 
 
+def named(lines: Sequence[Line]) -> list[tuple[str, Line]]:
+    """Metrics of the whole model with their names, which tell the version where there are several."""
+    several = len({line.series.version for line in lines}) > 1
+    return [(of(line.series) + (f", version {line.series.version}" if several else ""), line) for line in lines]
+
+
 def verdicts(lines: Sequence[Line]) -> Chart:
     """Which measures of the whole model were wrong when."""
-    rows = [{"name": title(line.series.measure)} | row for line in lines for row in charts.windows(line)]
+    rows = [{"name": name} | row for name, line in named(lines) for row in charts.windows(line)]
     wrong = [row for row in rows if row["status"] in WRONG]
     table = Table.of(
         "verdicts-table",
@@ -152,6 +160,3 @@ def change_rows(changes: Sequence[Document]) -> Iterator[tuple[str, str, str]]:
     """When, what, and of what kind."""
     for change in changes:
         yield minute(change["@timestamp"]), change_text(change), change.get("action", "")
-
-
-__all__ = ["change_rows", "effects", "movers", "timeline", "verdict", "verdicts", "window_name"]

@@ -18,10 +18,12 @@ class Line:
     Attributes:
         series: What it is of.
         windows: Its metric documents, in order of time.
+        cut: Whether there are more of them, later ones.
     """
 
     series: Series
     windows: Sequence[Document]
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

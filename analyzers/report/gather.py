@@ -80,7 +80,8 @@ def _line(cluster: Cluster, series: Series, told: Incident) -> Line:
         since=WindowSize(series.size).before(told.since, BEFORE),
         until=told.until,
     )
-    return Line(series, list(search.metrics(cluster, chosen, MOST)))
+    windows = list(search.metrics(cluster, chosen, MOST + 1))
+    return Line(series, windows[:MOST], cut=len(windows) > MOST)
 
 
 def _moved(

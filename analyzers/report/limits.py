@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ..alerts.records import Document
 from ..measures import MEASURES, Compare, Direction, Measure
+from ..reading.search import WRONG
 
 _KNOWN = {measure.name: measure for measure in MEASURES}
-_WRONG = ("warning", "critical")
 MOST_LIMITS = 2
 """That of a warning, and that of a critical verdict."""
 
@@ -20,25 +20,21 @@ def limits(windows: Sequence[Document]) -> list[float]:
     default, there is no limit to tell.
 
     Args:
-        windows: Metric documents of one series.
+        windows: Metric documents of one series, or the numbers of its metrics as evidence has them, as `metric`.
     """
     found: set[float] = set()
     for document in windows:
         metric = document["metric"]
-        decided = bounds(metric)
-        if metric.get("status") in _WRONG and decided and not _beyond(metric, decided):
+        decided = _bounds(metric)
+        if metric.get("status") in WRONG and decided and not _beyond(metric, decided):
             return []
         found |= set(decided)
     # Of a reference that moves, there is another limit in every window: too many to draw.
     return sorted(found) if len(found) <= MOST_LIMITS * 2 else []
 
 
-def bounds(metric: Document) -> tuple[float, ...]:
-    """The value, or the two values, beyond which one metric is wrong by the threshold that decided.
-
-    Args:
-        metric: The numbers of a metric, with `name` or `measure`.
-    """
+def _bounds(metric: Document) -> tuple[float, ...]:
+    """The value, or the two values, beyond which one metric is wrong by the threshold that decided."""
     measure, floor, before = _measure(metric), metric.get("threshold"), metric.get("reference_value")
     if measure is None or floor is None:
         return ()
@@ -85,5 +81,7 @@ def effect(metric: Document, value: float | None) -> float | None:
     scale = floor * (abs(before or 0.0) if measure.compare is Compare.RATIO else 1.0)
     if before is None or not scale:
         return None
-    change = float((value - before) / scale)
-    return {Direction.HIGHER: change, Direction.LOWER: -change, Direction.BOTH: abs(change)}[measure.direction]
+    # Where any change is worse, that of the metric itself says which way counts.
+    risen = (metric.get("value") or 0.0) >= before
+    up = measure.direction is Direction.HIGHER or (measure.direction is Direction.BOTH and risen)
+    return float((value - before) / scale) * (1 if up else -1)

@@ -45,7 +45,7 @@ def title(found: Found) -> str:
 def environment(*folders: Path) -> jinja2.Environment:
     """The templates: those of some folders, which may extend `base.html.j2`, and those of the report.
 
-    `base.html.j2` is given `scripts` and `navigation`, and has the blocks `title`, `bar`, `main` and `foot`;
+    `base.html.j2` is given `scripts` and `navigation`, and has the blocks `policy`, `title`, `bar`, `main` and `foot`;
     `parts.html.j2` has the macros `table`, `chart`, `command`, `facts` and `contents`. Everything is escaped.
     """
     made = jinja2.Environment(

@@ -12,8 +12,6 @@ from .found import Line
 from .parts import Cell, Table
 from .words import interval, metric_name, minute, moment, number, plain, share, title, window_name
 
-WRONG = ("warning", "critical")
-
 
 def metrics(found: Sequence[Mapping[str, Any]], more: int) -> Table:
     """The metrics of an incident, each in its worst window."""

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import vl_convert
 
+NOTICE = """/* Vega, Vega-Lite and Vega-Embed, copyright University of Washington Interactive Data Lab and contributors,
+under the BSD 3-Clause License: https://github.com/vega/vega/blob/main/LICENSE */
+"""
 CALL = Path(__file__).with_name("templates") / "charts.js"
 
 
@@ -48,11 +51,11 @@ NONE = Scripts()
 def library() -> str:
     """The script that draws all charts of a page: 900 kB, made in some two seconds.
 
-    The libraries are under the BSD 3-Clause License. Source: https://github.com/vega/vl-convert.
+    Source: https://github.com/vega/vl-convert.
     """
     bundle: str = vl_convert.javascript_bundle(CALL.read_text(encoding="utf-8"))
     # Inside a page a script ends with the first such tag, even in a string.
-    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return NOTICE + bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 def inlined() -> Scripts:

@@ -9,14 +9,14 @@ from typing import Any
 from ..alerts.evidence.told import told
 from ..alerts.people import Whole
 from ..alerts.records import Basis, Impact, Incident, Series, State
+from ..reading.search import WRONG
 from ..windows import iso
 from . import figures, rows
 from .found import Found, Line
-from .limits import bounds
+from .limits import limits
 from .parts import Chart, Fact, Step
 from .words import counted, interval, length, moment, number, of, share, window_name
 
-WRONG = ("warning", "critical")
 SEVERITIES = {"page": "◆ page", "ticket": "▲ ticket", "digest": "● digest"}
 STATES = {"firing": "▲ firing", "unknown": "? unknown", "resolved": "✓ resolved", "pending": "○ pending"}
 BASES = {
@@ -51,7 +51,7 @@ def incident(found: Found, whole: Whole) -> dict[str, Any]:
             for name, text in LINKS.items()
             if is_web(evidence.get("links", {}).get(name, ""))
         },
-        "timeline": figures.timeline("timeline", line, span, found.changes) if line.windows else None,
+        "timeline": figures.timeline("timeline", of(line.series), line, span, found.changes) if line.windows else None,
         "metrics": rows.metrics(metrics, evidence.get("more_metrics", max(0, len(whole.alerts) - len(metrics)))),
         "effects": figures.effects(metrics),
         "movers": figures.movers(found.moved) if found.moved else [],
@@ -82,7 +82,9 @@ def sentence(series: Series, metric: Mapping[str, Any]) -> str:
     between = f", 95\u00a0% interval {interval(metric)}" if interval(metric) else ""
     before = metric.get("reference_value")
     against = [f"{number(before)} in the reference"] if before is not None else []
-    against += [f"the limit is {' or '.join(map(number, decided))}"] if (decided := bounds(metric)) else []
+    against += (
+        [f"the limit is {' or '.join(map(number, decided))}"] if (decided := limits([{"metric": metric}])) else []
+    )
     compared = f"; {', '.join(against)}" if against else ""
     window = window_name(metric["window"])
     return f"{of(series)} was {number(metric.get('value'))} at its worst ({window}{between}){compared}."
@@ -145,7 +147,7 @@ def _moved_in(found: Found) -> str:
     """Of what the movers tell."""
     moved = found.moved
     if moved is None:
-        return "No profiles are stored of these windows any more, so that what moved cannot be told."
+        return "No profiles of these windows are stored, so that what moved cannot be told."
     windows = f"{moment(moved.period.start)} to {moment(moved.period.end)}"
     against = f"{moved.reference:,} of the reference" if moved.reference else "no reference"
     text = f"{moved.predictions:,} predictions from {windows} against {against}"
@@ -186,7 +188,10 @@ def _period_facts(found: Found, wrong: Sequence[Line], size: str) -> Iterator[Fa
 
 def _timelines(found: Found, wrong: Sequence[Line]) -> list[Chart]:
     shown = (wrong or found.lines)[:MOST_LINES]
-    return [figures.timeline(f"line-{at}", line, None, found.changes) for at, line in enumerate(shown)]
+    names = {line.series: name for name, line in figures.named(found.lines)}
+    return [
+        figures.timeline(f"line-{at}", names[line.series], line, None, found.changes) for at, line in enumerate(shown)
+    ]
 
 
 def bad(line: Line) -> int:

@@ -72,11 +72,6 @@ def feature(name: str) -> str:
     return PREDICTED.get(name, name)
 
 
-def listed(names: list[str]) -> str:
-    """Names as a sentence has them: `a, b and c`."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
-
-
 def plain(value: Any) -> str:
     """A value of a prediction; nothing for none."""
     return number(value) if isinstance(value, float) else "" if value is None else str(value)
@@ -89,5 +84,5 @@ def change_text(change: Document) -> str:
     return f"{text}{version}"
 
 
-__all__ = ["change_text", "counted", "feature", "interval", "length", "listed", "metric_name", "minute", "moment",
-           "number", "of", "plain", "share", "title", "window_name"]  # fmt: skip
+__all__ = ["change_text", "counted", "feature", "interval", "length", "metric_name", "minute", "moment", "number", "of",
+           "plain", "share", "title", "window_name"]  # fmt: skip

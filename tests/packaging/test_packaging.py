@@ -78,6 +78,9 @@ def test_the_wheel_holds_one_namespace(wheel):
         "py.typed",
         "cli.py",
         TEMPLATE,
+        "analyzers/report/templates/base.html.j2",
+        "analyzers/report/templates/charts.js",
+        "analyzers/report/templates/style.css",
     ):
         assert f"driftline/{part}" in names
 

@@ -27,12 +27,19 @@ UNTIL = datetime(2013, 1, 15, tzinfo=UTC)
 
 
 @pytest.fixture
-def demo(elasticsearch_url, namespace):
+def page(tmp_path):
+    """Where the demo writes the page of its gravest incident."""
+    return tmp_path / "report.html"
+
+
+@pytest.fixture
+def demo(elasticsearch_url, namespace, page):
     """Start the demo in this test's namespace; no process outlives the test."""
     started = []
 
     def start(until=UNTIL):
         command = [sys.executable, "-m", "demo", "--until", f"{until:%Y-%m-%d}", "--namespace", namespace]
+        command += ["--report", str(page)]
         environment = os.environ | {"ELASTICSEARCH_URL": elasticsearch_url}
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -94,9 +101,11 @@ def test_a_killed_demo_run_again_holds_every_event_once(demo, stored, client, st
     _rules_ask(client, streams.namespace)
 
 
-def test_the_winter_is_silent_and_the_spring_is_incidents_with_evidence(demo, streams):
+def test_the_winter_is_silent_and_the_spring_is_incidents_with_evidence(demo, streams, page):
     """Temperatures rise and recall collapses: each is an incident that names predictions which can be looked up."""
-    finish(demo(datetime(2013, 5, 2, tzinfo=UTC)))
+    printed = finish(demo(datetime(2013, 5, 2, tzinfo=UTC)))
+    assert str(page) in " ".join(printed.split())
+    assert "<h1>" in page.read_text(encoding="utf-8")
     incidents = _alerts("list", "--all", "--json", namespace=streams.namespace)
     assert incidents
     assert all(found["incident"]["fired"] >= "2013-03-02" for found in incidents)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+import reporting
 from demo import story
+
+from driftline.analyzers.alerts.records import Basis, Impact, Severity
+from driftline.analyzers.windows import parse_moment
 
 
 def metric(start, name, value, *, status="ok", reference=0.7, feature=None):
@@ -60,3 +66,24 @@ def test_coverage_counts_what_is_known():
     """Predictions and outcomes are sums over days, from the metrics alone."""
     days = [metric("2013-01-01", "label_coverage", 0.5), metric("2013-01-02", "label_coverage", 1.0)]
     assert "20 predictions, 15 outcomes (75.0%)" in story._coverage(days)
+
+
+def test_the_gravest_incident_calls_most_loudly_and_costs_most():
+    """Severity first, then what it costs for sure; what began after the year is no part of it."""
+
+    def incident(name, severity, at_least, since="2013-05-01"):
+        cost = Impact(2 * at_least, at_least, "predictions", 0.1, 900.0, Basis.COUNTED)
+        whole = reporting.incident({}).whole
+        assert whole is not None
+        return replace(whole.incident, id=name, severity=Severity(severity), impact=cost, since=parse_moment(since))
+
+    found = [
+        incident("digest", "digest", 900.0),
+        incident("page", "page", 10.0),
+        incident("dearer page", "page", 20.0),
+        incident("next year", "page", 1000.0, "2014-01-01"),
+    ]
+    gravest = story.gravest([*found, replace(found[1], id="of unknown cost", impact=None)])
+    assert gravest is not None
+    assert gravest.id == "dearer page"
+    assert story.gravest([]) is None

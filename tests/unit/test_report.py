@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -15,10 +16,11 @@ import reporting
 import vl_convert
 from click.testing import CliRunner
 
+from driftline.analyzers import report
 from driftline.analyzers.alerts.records import State
 from driftline.analyzers.profiles.binning import Binning, NumericBins
 from driftline.analyzers.profiles.profile import CategoryCounts, NumericCounts, Profile
-from driftline.analyzers.report import charts, figures, limits, moving, page, rows, scripts, view, words
+from driftline.analyzers.report import charts, commands, figures, limits, moving, page, rows, scripts, view, words
 from driftline.analyzers.report.found import Line
 from driftline.analyzers.report.parts import Cell, Table
 from driftline.analyzers.windows import Window
@@ -198,7 +200,7 @@ def test_a_page_without_evidence_says_what_is_not_known():
     """Each section is there, and none pretends."""
     text = " ".join(Outline(page.html(reporting.incident({}), DRAWN)).texts)
     assert "No windows of this metric are stored any more." in text
-    assert "No profiles are stored of these windows any more" in text
+    assert "No profiles of these windows are stored" in text
     assert "Nothing is known of segments." in text
     assert "No single predictions are behind it." in text
     assert "No notice has been sent." in text
@@ -227,11 +229,29 @@ def test_a_quiet_period_has_no_sign_in_it():
 def test_a_timeline_says_what_it_shows():
     """The lowest, the highest, how many are wrong and since when."""
     line = reporting.incident().lines[0]
-    chart = figures.timeline("t", line)
+    chart = figures.timeline("t", "Share missing of amount", line)
     assert "in 40 windows from 2026-03-01, 1d to 2026-04-09, 1d" in chart.summary
     assert "highest 0.48 (2026-04-09, 1d); 5 wrong, the first 2026-04-05, 1d." in chart.summary
     assert "Dashed: limit, 0.07." in chart.note
     assert len(chart.table.rows) == 40
+
+
+def test_a_timeline_that_is_cut_says_so():
+    """There are more windows than are drawn."""
+    line = reporting.incident().lines[0]
+    assert "The first 40 windows; there are more." in figures.timeline("t", "name", replace(line, cut=True)).note
+    assert "there are more" not in figures.timeline("t", "name", line).note
+
+
+def test_several_versions_are_told_apart():
+    """One has no need of a name."""
+    (first, _) = reporting.period().lines
+    second = replace(first, series=replace(first.series, version="2"))
+    assert [name for name, _ in figures.named([first])] == ["Share missing"]
+    assert [name for name, _ in figures.named([first, second])] == [
+        "Share missing, version 1",
+        "Share missing, version 2",
+    ]
 
 
 def test_limits_are_told_in_the_unit_of_the_value():
@@ -260,7 +280,17 @@ def test_effects_are_counted_in_limits():
     assert limits.effect(change, 0.5) == pytest.approx(2)
     assert limits.effect({"measure": "psi", "threshold": 0.1}, 0.25) == pytest.approx(2.5)
     assert limits.effect({"name": "psi"}, 0.25) is None
+    both = {"name": "prediction_rate", "threshold": 0.1, "reference_value": 0.5, "value": 0.3}
+    assert [limits.effect(both, value) for value in (0.2, 0.3, 0.6)] == pytest.approx([3, 2, -1])
     assert limits.effect(change, None) is None
+
+
+def test_a_metric_that_its_limit_contradicts_is_on_no_scale():
+    """Neither in the chart nor in the sentence."""
+    odd = {"measure": "psi", "title": "PSI", "status": "critical", "value": 0.05, "threshold": 0.1}
+    odd |= {"window": {"start": "2026-03-01T00:00:00.000Z", "size": "1d"}}
+    assert figures.effects([odd, odd]) is None
+    assert "limit" not in view.sentence(reporting.incident().lines[0].series, odd)
 
 
 def test_what_stands_out_is_marked():
@@ -371,3 +401,15 @@ def test_a_request_that_makes_no_sense_is_refused(arguments, said):
     done = CliRunner().invoke(main, ["report", *arguments])
     assert done.exit_code == 2
     assert said in done.output
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch, tmp_path, capsys):
+    """One clear line and exit code 2, and no file."""
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    monkeypatch.delitem(sys.modules, scripts.__name__)
+    monkeypatch.delattr(report, "scripts")
+    with pytest.raises(SystemExit) as caught:
+        commands.write(reporting.incident({}), tmp_path / "page.html")
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "driftline: report needs `pip install 'driftline[report]'`\n"
+    assert not (tmp_path / "page.html").exists()
