@@ -16,7 +16,7 @@ $(BIN)/.installed: pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,kafka,learning,notify]' --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,kafka,learning,notify,ui]' --group dev
 	@touch $@
 
 demo: $(BIN)/.installed ## Run the main job: a real model, 336,776 real flights, from log call to verdict

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from elasticsearch import Elasticsearch
+    from elasticsearch import ApiError, Elasticsearch
 
 DEFAULT_URL = "http://127.0.0.1:9200"
 
@@ -79,18 +79,26 @@ def explain(error: Exception, url: str | None = None) -> str:
     from elasticsearch import ApiError, ConnectionTimeout  # noqa: PLC0415
     from elasticsearch import ConnectionError as NoConnection  # noqa: PLC0415
 
-    where = url_of(url)
+    where = _without_password(url_of(url))
     if isinstance(error, ConnectionTimeout):
         text = "did not answer in time; it may be overloaded: try again, or look at its log"
     elif isinstance(error, NoConnection):
         text = f"cannot be reached: {_first_line(error)}; `driftline status` tells more"
     elif isinstance(error, ApiError):
         text = _STATUS.get(error.status_code, "answered HTTP {status}: {reason}").format(
-            status=error.status_code, reason=_reason(error)
+            status=error.status_code, reason=reason(error)
         )
     else:
         text = _first_line(error)
     return f"Elasticsearch at {where} {text}"
+
+
+def _without_password(url: str) -> str:
+    """The address without the name and password that may stand in it: what is said here goes to logs and pages."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 (as in connect)
+
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 _STATUS = {
@@ -99,7 +107,8 @@ _STATUS = {
 }
 
 
-def _reason(error: Any) -> str:
+def reason(error: ApiError) -> str:
+    """Why Elasticsearch refused a request, in its own words."""
     body = error.body if isinstance(error.body, dict) else {}
     cause = body.get("error", {})
     if isinstance(cause, dict):

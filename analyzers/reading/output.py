@@ -49,7 +49,7 @@ def print_metrics(metrics: Iterable[Mapping[str, Any]]) -> None:
 
 def print_predictions(hits: Iterable[Mapping[str, Any]]) -> None:
     """One line a prediction."""
-    print_table(PREDICTION_COLUMNS, [_prediction_row(hit["_source"]) for hit in hits])
+    print_table(PREDICTION_COLUMNS, [prediction_row(hit["_source"]) for hit in hits])
 
 
 def _metric_row(metric: Mapping[str, Any]) -> Sequence[str]:
@@ -70,7 +70,8 @@ def _metric_row(metric: Mapping[str, Any]) -> Sequence[str]:
     )
 
 
-def _prediction_row(source: Mapping[str, Any]) -> Sequence[str]:
+def prediction_row(source: Mapping[str, Any]) -> Sequence[str]:
+    """What a line says of a prediction, by `PREDICTION_COLUMNS`."""
     predicted, outcome = source.get("prediction", {}), source.get("outcome", {})
     evaluation = source.get("evaluation", {})
     return (

@@ -114,9 +114,9 @@ def metrics(cluster: Cluster, chosen: Filter, limit: int | None = None) -> Itera
 
 
 def predictions(
-    cluster: Cluster, query: Mapping[str, Any], sort: str = "loss", limit: int = 10
+    cluster: Cluster, query: Mapping[str, Any], sort: str = "loss", limit: int = 10, skip: int = 0
 ) -> tuple[int, list[Mapping[str, Any]]]:
     """Single predictions, with the number of all that match; each hit has `_index`, `_id` and `_source`."""
-    body = {"size": limit, "query": query, "sort": SORTS[sort], "track_total_hits": True}
+    body = {"size": limit, "from": skip, "query": query, "sort": SORTS[sort], "track_total_hits": True}
     hits = cluster.count_predictions(body)["hits"]
     return hits["total"]["value"], list(hits["hits"])

@@ -63,7 +63,9 @@ def timeline(line: Line, rows: Rows, span: tuple[str, str] | None, changes: Rows
     band = {"type": "area", "color": "var(--current)", "opacity": 0.22}
     layers.append({"mark": band, "encoding": {"x": time, "y": value | {"field": "lower"}, "y2": {"field": "upper"}}})
     before = {"type": "line", "color": "var(--reference)", "strokeDash": [2, 3], "strokeWidth": 1.5}
-    layers.append({"mark": before, "encoding": {"x": time, "y": value | {"field": "reference"}}})
+    # Vega complains of a field that no row has.
+    if any(row["reference"] is not None for row in rows):
+        layers.append({"mark": before, "encoding": {"x": time, "y": value | {"field": "reference"}}})
     layers += [_limit(at, value) for at in limits(line.windows)]
     layers.append({"mark": {"type": "line", "color": "var(--current)"}, "encoding": {"x": time, "y": value}})
     verdict = _verdict(rows, ("window", "text", "interval", "verdict"))

@@ -34,6 +34,7 @@ COMMANDS = {
     ),
     "compliance": ("driftline.analyzers.reading.compliance", "Export how fairly groups were treated, for an audit."),
     "predictions": ("driftline.analyzers.reading.commands", "Search single predictions."),
+    "ui": ("driftline.analyzers.ui.commands", "Serve pages over all this on this machine, for a browser."),
 }
 """Where each command lives, and what it does in one line, so that `--help` imports none of them."""
 

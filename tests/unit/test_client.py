@@ -89,3 +89,10 @@ def test_what_went_wrong_is_one_line_with_the_address_and_what_to_do(error, text
     assert line.startswith("Elasticsearch at http://es:9200 ")
     assert text in line
     assert "\n" not in line
+
+
+def test_an_error_tells_no_password():
+    """Errors go to logs, and to whoever looks at the pages."""
+    line = explain(NoConnection("refused"), "https://elastic:geheim@es:9200/path")
+    assert "geheim" not in line
+    assert line.startswith("Elasticsearch at https://es:9200/path cannot be reached")
