@@ -1,0 +1,146 @@
+"""Send the searches of a bundle to Elasticsearch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from elasticsearch import ApiError, Elasticsearch, NotFoundError
+
+from . import fields, filters, searches, structure
+from .bundle import Bundle, Json
+from .fields import Fields
+from .finding import Finding, NotUnderstoodError
+from .layers import Row
+from .searches import Period, Search
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a search found.
+
+    Attributes:
+        search: The search.
+        hits: How many documents, in the period where they were most.
+        rows: How many rows, in the period where they were most; the hits where there are no rows.
+        findings: What is wrong with it.
+    """
+
+    search: Search
+    hits: int
+    rows: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(slots=True)
+class Place:
+    """An Elasticsearch and a namespace in it; field capabilities are asked for once an index."""
+
+    client: Elasticsearch
+    namespace: str
+    known: dict[str, Fields] = field(default_factory=dict)
+
+    def fields(self, index: str) -> Fields:
+        """The fields of indices; of their templates where they are not there yet."""
+        if index not in self.known:
+            self.known[index] = self._fields(index)
+        return self.known[index]
+
+    def _fields(self, index: str) -> Fields:
+        try:
+            return fields.of_capabilities(self.client.field_caps(index=index, fields="*").body)
+        except NotFoundError:
+            try:
+                template = self.client.indices.simulate_index_template(name=index)["template"]
+            except ApiError:
+                return {}
+            return fields.of_mapping(template.get("mappings") or {})
+
+    def ask(self, search: Search, period: Period, *more: filters.Query) -> Json:
+        """The answer to a search; none of its indices being there is an empty one.
+
+        Raises:
+            ApiError: Elasticsearch cannot do it.
+        """
+        index = search.index(self.namespace)
+        body = search.request(period, *more)
+        return dict(self.client.search(index=index, body=body, ignore_unavailable=True, allow_no_indices=True))
+
+
+def everything(
+    place: Place, bundle: Bundle, periods: Sequence[Period] = (), told: Callable[[Ran], None] = lambda _: None
+) -> tuple[list[Finding], list[Ran]]:
+    """All that is wrong with a bundle, and what was run.
+
+    Args:
+        place: Where to ask.
+        bundle: What to check.
+        periods: A panel is empty if it is in all of these; without any, what the dashboard opens with.
+        told: Called with each search that has run.
+    """
+    asked, findings = searches.of_bundle(bundle)
+    findings = [*structure.check(bundle), *findings]
+    results = []
+    for search in asked:
+        result = run(place, search, periods or (search.period,))
+        told(result)
+        results.append(result)
+    found = (finding for result in results for finding in result.findings)
+    return sorted({*findings, *found}), results
+
+
+def run(place: Place, search: Search, periods: Iterable[Period]) -> Ran:
+    """One search in each period."""
+    try:
+        index = search.index(place.namespace)
+    except NotUnderstoodError as error:
+        return Ran(search, 0, 0, (error.at(search.where),))
+    known = {**place.fields(index), **fields.of_runtime(search.runtime)}
+    uses = search.uses
+    if search.time_field:
+        uses = (fields.Use(search.time_field, "date", "the period"), *uses)
+    if wrong := tuple(fields.check(search.where, index, uses, known)):
+        return Ran(search, 0, 0, wrong)
+    answers = []
+    for period in periods:
+        try:
+            answers.append(place.ask(search, period))
+        except ApiError as error:
+            return Ran(search, 0, 0, (Finding(search.where, "query fails", _reason(error), "a query that runs"),))
+    return _judged(search, answers)
+
+
+def _reason(error: ApiError) -> str:
+    body = error.body if isinstance(error.body, dict) else {}
+    cause = body.get("error") or {}
+    # What a shard says is more exact than what the whole search says.
+    causes = [cause, *(cause.get("root_cause") or ())] if isinstance(cause, dict) else []
+    reasons = [str(each["reason"]) for each in causes if each.get("reason")]
+    return reasons[-1] if reasons else str(error)
+
+
+def _judged(search: Search, answers: Sequence[Json]) -> Ran:
+    findings = [
+        Finding(search.where, "shards fail", f"{answer['_shards']['failed']} of {answer['_shards']['total']}", "none")
+        for answer in answers
+        if answer["_shards"]["failed"] or answer["timed_out"]
+    ]
+    hits = max(int(answer["hits"]["total"]["value"]) for answer in answers)
+    if search.rows is None:
+        rows, counted = [], hits
+    else:
+        each = [search.rows(answer) for answer in answers]
+        rows, counted = [row for found in each for row in found], max(map(len, each))
+    if not search.may_be_empty:
+        findings += _empty(search, hits, counted, rows)
+    return Ran(search, hits, counted, tuple(findings))
+
+
+def _empty(search: Search, hits: int, counted: int, rows: Sequence[Row]) -> Iterator[Finding]:
+    allowed = f"data, or {searches.MAY_BE_EMPTY!r} in the description"
+    if not hits or not counted:
+        yield Finding(search.where, "nothing is found", f"{hits} hits, {counted} rows", allowed)
+        return
+    for label in rows[0] if rows else ():
+        if all(row.get(label) in (None, 0) for row in rows):
+            yield Finding(search.where, "column is empty", repr(label), allowed)
