@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Linted as what it is imported as, through the links; see docs/decisions/0001-importable-root-folders.md.
-LINTED := src/driftline/ingest/ src/driftline/analyzers/ src/driftline/local/ src/driftline/*.py tests demo benchmarks docs/examples
+LINTED := src/driftline/ingest/ src/driftline/analyzers/ src/driftline/local/ src/driftline/*.py kibana tests demo benchmarks docs/examples
 
-.PHONY: help demo test unit check lint types fmt docs up down clean
+.PHONY: help demo test unit check check-kibana lint types fmt docs up down clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -30,6 +30,10 @@ unit: $(BIN)/.installed ## Run the tests that need no server
 	$(BIN)/python -m pytest tests/unit tests/contract
 
 check: lint types ## Lint and check types
+
+check-kibana: $(BIN)/.installed ## Run the query behind each panel for Kibana, on the demo's data
+	@$(BIN)/driftline up
+	@$(BIN)/python -m kibana.check --namespace demo --period 2013-01-01 2014-01-02 --period now-1y now
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check $(LINTED)

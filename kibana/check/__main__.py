@@ -69,13 +69,13 @@ def main(file: Path, namespace: str, periods: Sequence[tuple[str, str]], as_json
 
 def _summary(found: bundle.Bundle, ran: Sequence[Ran], findings: Sequence[Finding]) -> str:
     """A table of what was run, by dashboard."""
-    lines = [f"{'':32}{'panels':>8}{'queries':>9}{'hits':>12}{'rows':>8}"]
+    lines = [f"{'':32}{'panels':>8}{'queries':>9}{'hits':>12}{'rows':>12}"]
     groups = Counter(_group(each) for each in ran)
     panels = {board.title: len(board.panels) for board in found.of("dashboard")}
     for group, queries in groups.items():
         own = [each for each in ran if _group(each) == group]
         hits, rows = sum(each.hits for each in own), sum(each.rows for each in own)
-        lines.append(f"{group[:31]:32}{panels.get(group, ''):>8}{queries:>9}{hits:>12,}{rows:>8,}")
+        lines.append(f"{group[:31]:32}{panels.get(group, ''):>8}{queries:>9}{hits:>12,}{rows:>12,}")
     lines.append(f"{len(found.objects)} saved objects, {len(ran)} queries, {len(findings)} findings")
     return "\n".join(lines)
 

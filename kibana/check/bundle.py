@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,12 +177,16 @@ def read(text: str) -> tuple[Bundle, list[Finding]]:
             continue
         try:
             whole = json.loads(line)
+            if "exportedCount" in whole:
+                continue
             kind, identity = str(whole["type"]), str(whole["id"])
             references = tuple(Reference(each["name"], each["type"], each["id"]) for each in whole["references"])
             attributes = dict(whole["attributes"])
         except (ValueError, KeyError, TypeError) as error:
             allowed = "a JSON object with `type`, `id`, `attributes` and `references`"
-            findings.append(Finding(f"line {number}", "line cannot be read", f"{type(error).__name__} {error}", allowed))
+            findings.append(
+                Finding(f"line {number}", "line cannot be read", f"{type(error).__name__} {error}", allowed)
+            )
             continue
         decoded, wrong = _decoded(f"{kind} {identity}", kind, attributes)
         findings += wrong
@@ -213,16 +217,3 @@ def _decoded(where: str, kind: str, attributes: Json) -> tuple[Json, list[Findin
 
 def _short(text: object, error: Exception) -> str:
     return f"{str(text)[:60]!r} ({error})"
-
-
-def strings(value: object) -> Iterator[str]:
-    """All strings in a piece of JSON, keys too."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield key
-            yield from strings(inner)
-    elif isinstance(value, Sequence):
-        for inner in value:
-            yield from strings(inner)

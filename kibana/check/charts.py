@@ -92,8 +92,12 @@ def _metric(state: Json) -> Iterator[Accessor]:
     if trend := state.get("trendlineLayerId"):
         names = {"trendlineMetricAccessor": False, "trendlineTimeAccessor": True}
         yield from (Accessor(name, str(trend), state.get(name), kind, required=True) for name, kind in names.items())
-        yield Accessor("trendlineSecondaryMetricAccessor", str(trend), state.get("trendlineSecondaryMetricAccessor"),
-                       bucketed=False)
+        yield Accessor(
+            "trendlineSecondaryMetricAccessor",
+            str(trend),
+            state.get("trendlineSecondaryMetricAccessor"),
+            bucketed=False,
+        )
 
 
 def _table(state: Json) -> Iterator[Accessor]:

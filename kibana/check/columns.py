@@ -136,7 +136,9 @@ def metric(name: str, column: Json) -> Metric:
         refuse("operation of column", kind, ", ".join((*OPERATIONS, "static_value", "formula")))
     field = str(column.get("sourceField") or RECORDS)
     condition = filters.of_text(column.get("filter"))
-    uses = tuple(Use(each, "searchable", f"the filter of {kind}") for query in condition for each in filters.fields(query))
+    uses = tuple(
+        Use(each, "searchable", f"the filter of {kind}") for query in condition for each in filters.fields(query)
+    )
     if kind == "count" and field == RECORDS:
         around = {"filter": condition[0]} if condition else None
         order = name if condition else "_count"

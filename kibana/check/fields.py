@@ -18,7 +18,7 @@ RECORDS = "___records___"
 # Of every document, and in no mapping.
 _OF_ALL = frozenset({RECORDS, "_source", "_id", "_index"})
 _UNSEARCHABLE = frozenset({"object", "nested", "binary"})
-_WITHOUT_DOC_VALUES = frozenset({"text", "match_only_text", "annotated_text", "object", "nested", "flattened", "binary"})
+_WITHOUT_DOC_VALUES = _UNSEARCHABLE | {"text", "match_only_text", "annotated_text", "flattened"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,20 @@ def of_capabilities(answer: Mapping[str, Any]) -> dict[str, Capability]:
         )
         for name, types in answer["fields"].items()
     }
+
+
+def together(several: Iterable[Fields]) -> dict[str, Capability]:
+    """The fields of several indices: those of any, doing what they do in all that have them."""
+    found: dict[str, Capability] = {}
+    for each in several:
+        for name, other in each.items():
+            own = found.get(name, other)
+            found[name] = Capability(
+                own.types | other.types,
+                own.searchable and other.searchable,
+                own.aggregatable and other.aggregatable,
+            )
+    return found
 
 
 def of_mapping(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Capability]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -52,3 +53,18 @@ def refuse(what: str, got: object, allowed: str) -> NoReturn:
         NotUnderstoodError: Always.
     """
     raise NotUnderstoodError(what, got, allowed)
+
+
+def guarded(where: str, make: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """What a check finds; that it cannot read what is there is a finding, too."""
+    try:
+        return list(make())
+    except NotUnderstoodError as error:
+        return [error.at(where)]
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        return [unreadable(where, error)]
+
+
+def unreadable(where: str, error: Exception) -> Finding:
+    """The finding that something is not of the shape that Kibana writes."""
+    return Finding(where, "cannot be read", f"{type(error).__name__} {error}", "the shape that Kibana writes")

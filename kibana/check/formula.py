@@ -117,7 +117,9 @@ def of_column(column: Json) -> Call:
     operation, params = str(column.get("operationType")), column.get("params") or {}
     parameter = params.get(_PARAMETERS.get(operation, ""))
     text = str((column.get("filter") or {}).get("query") or "")
-    return Call(operation, str(column.get("sourceField") or RECORDS), text, None if parameter is None else float(parameter))
+    return Call(
+        operation, str(column.get("sourceField") or RECORDS), text, None if parameter is None else float(parameter)
+    )
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
@@ -126,8 +128,13 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
         match = _TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
             refuse("formula cannot be read", text, f"numbers, functions and + - * /, not {text[at:].strip()[:10]!r}")
-        yield match.lastgroup, match[match.lastgroup]
+        yield match.lastgroup, _meant(match.lastgroup, match[match.lastgroup])
         at = match.end()
+
+
+def _meant(kind: str, text: str) -> str:
+    """A token without its quotes and escapes."""
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if kind == "text" else text
 
 
 @dataclass(slots=True)
@@ -169,9 +176,9 @@ class _Parser:
         while not self.sign(")"):
             kind, word = self.take()
             if kind == "word" and self.sign("="):
-                options[word] = self.take()[1].strip("'\"")
+                options[word] = self.take()[1]
             else:
-                name = word.strip("'\"")
+                name = word
             self.sign(",")
         wanted = _PARAMETERS.get(function)
         if odd := options.keys() - {"kql", wanted}:
@@ -194,4 +201,6 @@ class _Parser:
             self.fail(repr(sign))
 
     def fail(self, expected: str) -> None:
-        refuse("formula cannot be read", self.text, f"{expected}, not {self.tokens[0][1] if self.tokens else 'the end'!r}")
+        refuse(
+            "formula cannot be read", self.text, f"{expected}, not {self.tokens[0][1] if self.tokens else 'the end'!r}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,7 @@ class Plan:
 
     Attributes:
         buckets: From the outermost to the innermost.
-        labels: Of the buckets, by id.
+        labels: What people call the columns, by id.
         asked: The metrics that are asked for in each innermost bucket.
         shown: The metrics that are shown, formulas too.
     """
@@ -43,7 +44,8 @@ class Plan:
     @property
     def uses(self) -> tuple[Use, ...]:
         """What the layer asks of fields."""
-        return tuple(use for part in (*self.buckets, *self.asked) for use in part.uses)
+        parts: tuple[Bucket | Metric, ...] = (*self.buckets, *self.asked)
+        return tuple(use for part in parts for use in part.uses)
 
     def aggregations(self) -> dict[str, Any]:
         """The aggregations, nested as Kibana nests them."""
@@ -88,6 +90,7 @@ def plan(layer: Json) -> Plan:
     every: Mapping[str, Json] = layer.get("columns") or {}
     order = [name for name in layer.get("columnOrder") or () if name in every]
     parts = {part for column in every.values() for part in column.get("references") or ()}
+    label = _labels(every)
     asked: dict[str, Metric] = {}
     shown = []
     for name in order:
@@ -95,14 +98,20 @@ def plan(layer: Json) -> Plan:
             found, read = _metrics(name, every[name], every)
             asked |= {each.name: each for each in found}
             if name not in parts:
-                shown.append(Shown(name, str(every[name].get("label")), read))
+                shown.append(Shown(name, label[name], read))
     buckets = [name for name in order if every[name].get("isBucketed")]
     made = tuple(columns.bucket(name, every[name], asked) for name in buckets)
     automatic = [each for each in made[1:] if "variable_width_histogram" in each.aggregation]
     if automatic:
         refuse("automatic histogram inside buckets", automatic[0].name, "an interval of its own")
-    labels = {name: str(every[name].get("label")) for name in buckets}
-    return Plan(made, labels, tuple(asked.values()), tuple(shown))
+    return Plan(made, label, tuple(asked.values()), tuple(shown))
+
+
+def _labels(every: Mapping[str, Json]) -> dict[str, str]:
+    """The labels of columns; with the id, where two are called the same."""
+    texts = {name: str(column.get("label")) for name, column in every.items()}
+    counts = Counter(texts.values())
+    return {name: text if counts[text] == 1 else f"{text} ({name})" for name, text in texts.items()}
 
 
 def _metrics(name: str, column: Json, every: Mapping[str, Json]) -> tuple[list[Metric], Callable[[Json], Value]]:

@@ -40,20 +40,18 @@ class Place:
     namespace: str
     known: dict[str, Fields] = field(default_factory=dict)
 
-    def fields(self, index: str) -> Fields:
-        """The fields of indices; of their templates where they are not there yet."""
-        if index not in self.known:
-            self.known[index] = self._fields(index)
-        return self.known[index]
+    def fields(self, indices: str) -> Fields:
+        """The fields of indices, a list with commas; of their templates where they are not there yet."""
+        for index in indices.split(","):
+            if index not in self.known:
+                self.known[index] = self._fields(index)
+        return fields.together(self.known[index] for index in indices.split(","))
 
     def _fields(self, index: str) -> Fields:
         try:
             return fields.of_capabilities(self.client.field_caps(index=index, fields="*").body)
         except NotFoundError:
-            try:
-                template = self.client.indices.simulate_index_template(name=index)["template"]
-            except ApiError:
-                return {}
+            template = self.client.indices.simulate_index_template(name=index).get("template") or {}
             return fields.of_mapping(template.get("mappings") or {})
 
     def ask(self, search: Search, period: Period, *more: filters.Query) -> Json:
@@ -95,7 +93,9 @@ def run(place: Place, search: Search, periods: Iterable[Period]) -> Ran:
         index = search.index(place.namespace)
     except NotUnderstoodError as error:
         return Ran(search, 0, 0, (error.at(search.where),))
-    known = {**place.fields(index), **fields.of_runtime(search.runtime)}
+    if not (stored := place.fields(index)):
+        return Ran(search, 0, 0, (Finding(search.where, "indices are not there", index, "indices, or templates"),))
+    known = {**stored, **fields.of_runtime(search.runtime)}
     uses = search.uses
     if search.time_field:
         uses = (fields.Use(search.time_field, "date", "the period"), *uses)
@@ -141,6 +141,6 @@ def _empty(search: Search, hits: int, counted: int, rows: Sequence[Row]) -> Iter
     if not hits or not counted:
         yield Finding(search.where, "nothing is found", f"{hits} hits, {counted} rows", allowed)
         return
-    for label in rows[0] if rows else ():
-        if all(row.get(label) in (None, 0) for row in rows):
+    for label in search.metrics:
+        if all(row[label] is None for row in rows):
             yield Finding(search.where, "column is empty", repr(label), allowed)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from . import charts, filters, layers, references
 from .bundle import Bundle, Json, Panel, SavedObject
 from .fields import Use
 from .filters import Query
-from .finding import Finding, NotUnderstoodError, refuse
+from .finding import Finding, NotUnderstoodError, refuse, unreadable
 from .layers import Row
 
 MAY_BE_EMPTY = "driftline: may be empty"
@@ -38,6 +39,7 @@ class Search:
         rows: From the answer to rows; None where hits are all there is to see.
         period: What the dashboard opens with.
         may_be_empty: Whether nothing found is no fault.
+        metrics: The keys of rows that are not to be empty in all of them.
     """
 
     where: str
@@ -49,6 +51,7 @@ class Search:
     rows: Callable[[Json], list[Row]] | None
     period: Period
     may_be_empty: bool = False
+    metrics: tuple[str, ...] = ()
 
     @property
     def time_field(self) -> str | None:
@@ -83,11 +86,12 @@ class Search:
 
 def of_bundle(bundle: Bundle) -> tuple[list[Search], list[Finding]]:
     """All searches of a bundle, and what cannot be made one."""
-    found, findings = [], []
+    found: list[Search] = []
+    findings: list[Finding] = []
     for owner in bundle.objects:
-        makers: list[tuple[str, Callable[[], list[Search]]]] = []
+        makers: list[tuple[str, Callable[[], Iterable[Search]]]] = []
         if owner.type == "search":
-            makers = [(owner.where, lambda owner=owner: _saved(bundle, owner, owner.where, ()))]
+            makers = [(owner.where, partial(_saved, bundle, owner, owner.where, ()))]
         elif owner.type == "dashboard":
             makers = list(_of_dashboard(bundle, owner))
         for where, make in makers:
@@ -95,18 +99,20 @@ def of_bundle(bundle: Bundle) -> tuple[list[Search], list[Finding]]:
                 found += make()
             except NotUnderstoodError as error:
                 findings.append(error.at(where))
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                findings.append(unreadable(where, error))
     return found, findings
 
 
-def _of_dashboard(bundle: Bundle, dashboard: SavedObject) -> Iterator[tuple[str, Callable[[], list[Search]]]]:
+def _of_dashboard(bundle: Bundle, dashboard: SavedObject) -> Iterator[tuple[str, Callable[[], Iterable[Search]]]]:
     for panel in dashboard.panels:
         if panel.type == "lens":
-            yield panel.where, lambda panel=panel: of_panel(bundle, panel)
+            yield panel.where, partial(of_panel, bundle, panel)
         elif panel.type == "search":
-            yield panel.where, lambda panel=panel: _shown(bundle, panel)
+            yield panel.where, partial(_shown, bundle, panel)
     for identity, control in dashboard.controls.items():
         where = f"{dashboard.title} / control {(control.get('explicitInput') or {}).get('title') or identity}"
-        yield where, lambda where=where, identity=identity: list(_control(bundle, dashboard, identity, where))
+        yield where, partial(_control, bundle, dashboard, identity, where)
 
 
 def of_panel(bundle: Bundle, panel: Panel) -> list[Search]:
@@ -132,6 +138,7 @@ def of_panel(bundle: Bundle, panel: Panel) -> list[Search]:
                 body={"size": 0, "aggs": plan.aggregations()},
                 uses=(*_searched(queries, "a filter"), *plan.uses),
                 rows=plan.rows,
+                metrics=tuple(each.label for each in plan.shown),
                 period=_period(panel.dashboard),
                 may_be_empty=MAY_BE_EMPTY in panel.description,
             )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 from . import charts, drilldowns, references
 from .bundle import Bundle, Json, Panel, SavedObject
-from .finding import Finding
+from .finding import Finding, guarded
 
 CORE_VERSION = "8.8.0"
 # The latest version of each type that the oldest supported Kibana, 9.4, knows; it refuses newer ones.
@@ -40,11 +42,13 @@ COLUMNS = 48
 
 def check(bundle: Bundle) -> list[Finding]:
     """All faults that can be seen without Elasticsearch."""
-    findings = [*_ids(bundle), *references.check(bundle)]
+    findings = [*_ids(bundle), *guarded("references", partial(references.check, bundle))]
     for owner in bundle.objects:
-        findings += _object(owner)
+        findings += guarded(owner.where, partial(_object, owner))
         if owner.type == "dashboard":
-            findings += _dashboard(owner)
+            findings += guarded(owner.where, partial(_dashboard, owner))
+            for panel in owner.panels:
+                findings += guarded(panel.where, partial(_panel, panel))
     return findings
 
 
@@ -91,8 +95,6 @@ def _dashboard(dashboard: SavedObject) -> Iterator[Finding]:
     indices = [panel.index for panel in dashboard.panels]
     for index in sorted({index for index in indices if indices.count(index) > 1}):
         yield Finding(dashboard.where, "panelIndex is there twice", repr(index), "each once")
-    for panel in dashboard.panels:
-        yield from _panel(panel)
     yield from _overlaps(dashboard)
     for identity, control in dashboard.controls.items():
         yield from _control(f"{dashboard.title} / control {identity}", identity, control)
@@ -118,29 +120,50 @@ def _place(panel: Panel) -> Iterator[Finding]:
     grid = panel.whole.get("gridData") or {}
     if grid.get("i") != panel.index or not panel.index:
         yield Finding(panel.where, "gridData.i is not panelIndex", repr(grid.get("i")), repr(panel.index))
-    x, y, width, height = (grid.get(key) for key in "xywh")
-    if not all(isinstance(number, int) for number in (x, y, width, height)):
-        yield Finding(panel.where, "place of panel", repr(dict(grid)), "whole numbers x, y, w, h")
-    elif x < 0 or y < 0 or width < 1 or height < 1 or x + width > COLUMNS:
-        yield Finding(panel.where, "panel is outside the grid", f"x {x}, y {y}, w {width}", f"{COLUMNS} columns")
+    place = _rectangle(panel)
+    if place is None:
+        yield Finding(panel.where, "place of panel", repr(dict(grid)), "whole numbers x, y, w, h; w and h from 1")
+    elif place.right > COLUMNS:
+        yield Finding(
+            panel.where, "panel is outside the grid", f"x {place.left} to {place.right}", f"{COLUMNS} columns"
+        )
     section = grid.get("sectionId")
-    sections = {
-        (each.get("gridData") or {}).get("i") for each in panel.dashboard.attributes.get("sections") or ()
-    }
+    sections = {(each.get("gridData") or {}).get("i") for each in panel.dashboard.attributes.get("sections") or ()}
     if section is not None and section not in sections:
         yield Finding(panel.where, "section of panel", repr(section), "one of the dashboard's sections")
 
 
+@dataclass(frozen=True, slots=True)
+class _Rectangle:
+    """A place on the grid of a section; right and bottom are the first column and row outside it."""
+
+    section: str | None
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def meets(self, other: _Rectangle) -> bool:
+        across = self.left < other.right and other.left < self.right
+        return self.section == other.section and across and self.top < other.bottom and other.top < self.bottom
+
+
+def _rectangle(panel: Panel) -> _Rectangle | None:
+    grid = panel.whole.get("gridData") or {}
+    x, y, width, height = (grid.get(key) for key in "xywh")
+    if not (isinstance(x, int) and isinstance(y, int) and isinstance(width, int) and isinstance(height, int)):
+        return None
+    if min(x, y) < 0 or min(width, height) < 1:
+        return None
+    return _Rectangle(grid.get("sectionId"), x, y, x + width, y + height)
+
+
 def _overlaps(dashboard: SavedObject) -> Iterator[Finding]:
-    placed = []
-    for panel in dashboard.panels:
-        grid = panel.whole.get("gridData") or {}
-        x, y, width, height = (grid.get(key) for key in "xywh")
-        if all(isinstance(number, int) for number in (x, y, width, height)):
-            placed.append((panel, grid.get("sectionId"), x, y, x + width, y + height))
-    for (first, section, left, top, right, bottom), (second, other, x, y, end, below) in combinations(placed, 2):
-        if section == other and left < end and x < right and top < below and y < bottom:
-            yield Finding(second.where, "panels overlap", f"the place of {first.title!r}", "a place of its own")
+    placed = [(panel, place) for panel in dashboard.panels if (place := _rectangle(panel)) is not None]
+    for (first, one), (second, other) in combinations(placed, 2):
+        if one.meets(other):
+            got = f"the place of {first.title or first.index!r}"
+            yield Finding(second.where, "panels overlap", got, "a place of its own")
 
 
 def _by_reference(panel: Panel) -> Iterator[Finding]:

@@ -31,8 +31,8 @@ def demo(elasticsearch_url, namespace):
     """Start the demo in this test's namespace; no process outlives the test."""
     started = []
 
-    def start(until=UNTIL):
-        command = [sys.executable, "-m", "demo", "--until", f"{until:%Y-%m-%d}", "--namespace", namespace]
+    def start():
+        command = [sys.executable, "-m", "demo", "--until", f"{UNTIL:%Y-%m-%d}", "--namespace", namespace]
         environment = os.environ | {"ELASTICSEARCH_URL": elasticsearch_url}
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -94,19 +94,18 @@ def test_a_killed_demo_run_again_holds_every_event_once(demo, stored, client, st
     _rules_ask(client, streams.namespace)
 
 
-def test_the_winter_is_silent_and_the_spring_is_incidents_with_evidence(demo, streams):
+def test_the_winter_is_silent_and_the_spring_is_incidents_with_evidence(spring):
     """Temperatures rise and recall collapses: each is an incident that names predictions which can be looked up."""
-    finish(demo(datetime(2013, 5, 2, tzinfo=UTC)))
-    incidents = _alerts("list", "--all", "--json", namespace=streams.namespace)
+    incidents = _alerts("list", "--all", "--json", namespace=spring.namespace)
     assert incidents
     assert all(found["incident"]["fired"] >= "2013-03-02" for found in incidents)
     whole = [
-        _alerts("show", found["event"]["id"], "--json", namespace=streams.namespace)[0]
+        _alerts("show", found["event"]["id"], "--json", namespace=spring.namespace)[0]
         for found in incidents
         if found["incident"]["kind"] != "ingest"
     ]
-    _told(whole, "wasserstein", "temp", streams.namespace)
-    _told(whole, "recall", None, streams.namespace)
+    _told(whole, "wasserstein", "temp", spring.namespace)
+    _told(whole, "recall", None, spring.namespace)
 
 
 def _alerts(*arguments, namespace):
