@@ -1,1 +1,1 @@
-"""Makes `kibana/driftline.ndjson` from the sources beside this package: dashboards, data views, saved searches and a tag."""
+"""Makes `kibana/driftline.ndjson` of the sources beside this package: dashboards, data views, searches and a tag."""

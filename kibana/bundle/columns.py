@@ -29,9 +29,9 @@ def bucket(node: Node, values: Mapping[str, str]) -> Json:
     """A column that others are counted by.
 
     Args:
-        node: `time` and how often, `every`; or `field`, how many of its values, `top`, and their `order`: the label of a value,
-            largest first, or `name`, by themselves. `missing`: documents without the field are a row, too; `rest`: so are all
-            other values together.
+        node: `time` and how often, `every`; or `field`, how many of its values, `top`, and their `order`: the label of
+            a value, largest first, or `name`, by themselves. `missing`: documents without the field are a row, too;
+            `rest`: so are all other values together.
         values: Labels of what is counted, and the ids of their columns.
     """
     if node.mapping().get("time"):
@@ -64,8 +64,9 @@ def value(node: Node) -> Json:
     """A column that is counted.
 
     Args:
-        node: `of`, which is `count`, or an aggregation and a field, such as `average metric.value` or `p95 event.duration`; its
-            `label`; `where`, KQL of the documents that count; `format`; `zero`, whether nothing is shown as 0.
+        node: `of`, which is `count`, or an aggregation and a field, such as `average metric.value` or
+            `p95 event.duration`; its `label`; `where`, KQL of the documents that count; `format`; `zero`, whether
+            nothing is shown as 0; `colour`, which its chart reads.
     """
     node.keys({"of", "label", "where", "format", "zero", "colour"}, {"of", "label"})
     operation, field, params = _operation(node["of"])
@@ -128,14 +129,14 @@ def _order(node: Node, values: Mapping[str, str]) -> Json:
 
 
 def _operation(node: Node) -> tuple[str, str, Json]:
-    match node.text().split():
-        case ["count"]:
-            return "count", _RECORDS, {}
-        case [name, field] if name in AGGREGATIONS:
-            return AGGREGATIONS[name], field, {}
-        case [name, field] if name[0] == "p" and name[1:].isdigit():
-            return "percentile", field, {"percentile": int(name[1:])}
-    node.refuse(f"count, or one of {', '.join(AGGREGATIONS)} or a percentile such as p95, and a field")
+    name, _, field = node.text().partition(" ")
+    if name == "count" and not field:
+        return "count", _RECORDS, {}
+    if name in AGGREGATIONS and field:
+        return AGGREGATIONS[name], field, {}
+    if not (name[0] == "p" and name[1:].isdigit() and field):
+        node.refuse(f"count, or one of {', '.join(AGGREGATIONS)} or a percentile such as p95, and a field")
+    return "percentile", field, {"percentile": int(name[1:])}
 
 
 def _label(node: Node, default: str) -> Json:

@@ -20,8 +20,8 @@ def data_view(identity: str, node: Node) -> Json:
 
     Args:
         identity: Its id, which references use.
-        node: `title`, the index pattern; `name`, what people see; `formats` and `runtime` by field; `timeless`, where the time
-            range is not to be applied.
+        node: `title`, the index pattern; `name`, what people see; `formats` and `runtime` by field; `timeless`, where
+            the time range is not to be applied.
     """
     node.keys({"title", "name", "formats", "runtime", "timeless"}, {"title", "name"})
     runtime = {

@@ -46,8 +46,8 @@ def panel(node: Node, dashboard: str, place: Place, targets: Mapping[str, Target
     """A panel from its source.
 
     Args:
-        node: `id`, unique in its dashboard; `title`, `description`; `onward`, short names of dashboards to go on to; and one
-            of `text`, `search` or a kind of chart.
+        node: `id`, unique in its dashboard; `title`, `description`; `onward`, short names of dashboards to go on to;
+            and one of `text`, `search` or a kind of chart.
         dashboard: Short name of its dashboard, which its id begins with.
         place: Where it lies.
         targets: Dashboards by their short names.
@@ -119,10 +119,10 @@ def _lens(identity: str, chart: Json, onward: Iterable[Target], place: Place) ->
         events.append(_event(f"to-{target.identity}", "DASHBOARD_TO_DASHBOARD_DRILLDOWN", target.question))
         name = f"{identity}:drilldown:DASHBOARD_TO_DASHBOARD_DRILLDOWN:to-{target.identity}:dashboardId"
         references.append({"type": "dashboard", "id": target.identity, "name": name})
-    layers = chart["state"]["datasourceStates"]["formBased"]["layers"].values()
-    # A single number has nothing to click, and Kibana opens Discover from charts of one data view alone.
-    one_view = len({item["id"] for item in chart["references"]}) == 1
-    if one_view and any(column["isBucketed"] for layer in layers for column in layer["columns"].values()):
+    layers = list(chart["state"]["datasourceStates"]["formBased"]["layers"].values())
+    # A single number has nothing to click, and Kibana opens Discover from charts of one layer alone.
+    one = len(layers) == len(chart["references"]) == 1
+    if one and any(column["isBucketed"] for column in layers[0]["columns"].values()):
         events.append(_event("to-discover", "OPEN_IN_DISCOVER_DRILLDOWN", "Show the documents"))
     config = {
         "attributes": chart,

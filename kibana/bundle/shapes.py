@@ -1,8 +1,8 @@
 """What all saved objects have in common, in the versions that Kibana 9.4 reads.
 
 Shapes are those that Kibana 8.8 to 9.3 wrote and that 9.4 reads: `panel_bwc.ts`, `transform_references_out.ts`,
-`transform_pinned_panels_out.ts` and Lens' `xy/persistence.ts` in its sources. A newer version than a Kibana knows is refused
-at import, an older one is brought up to date.
+`transform_pinned_panels_out.ts` and Lens' `xy/persistence.ts` in its sources. A newer version than a Kibana knows is
+refused at import, an older one is brought up to date.
 """
 
 from __future__ import annotations
