@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Linted as what it is imported as, through the links; see docs/decisions/0001-importable-root-folders.md.
-LINTED := src/driftline/ingest/ src/driftline/analyzers/ src/driftline/local/ src/driftline/*.py kibana tests demo benchmarks docs/examples
+LINTED := src/driftline/ingest/ src/driftline/analyzers/ src/driftline/local/ src/driftline/*.py tests demo benchmarks kibana docs/examples
 
-.PHONY: help demo test unit check check-kibana lint types fmt docs up down clean
+.PHONY: help demo test unit check check-kibana lint types fmt docs dashboards up down clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -51,6 +51,9 @@ docs: $(BIN)/.installed ## Write the pages and rules that are made from the code
 	$(BIN)/python -m benchmarks.page > docs/reference/evidence.md
 	rm -rf kibana/rules kibana/connectors kibana/watches kibana/prometheus
 	$(BIN)/driftline alerts export --config demo/monitors.yml --output kibana
+
+dashboards: $(BIN)/.installed ## Compile the Kibana dashboards
+	$(BIN)/python -m kibana.bundle
 
 bench-%: $(BIN)/.installed ## Run one benchmark, such as bench-analyze
 	@$(BIN)/python -m benchmarks.$*.run
