@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import filters
 from .bundle import Json
 from .fields import RECORDS, Need, Use
+from .filters import Query
 from .finding import refuse
 
 Aggregations = dict[str, Any]
@@ -97,7 +98,7 @@ class Metric:
     Attributes:
         name: Its id.
         aggregation: What to ask; None where the count of documents is the answer.
-        filtered: Whether a filter of its own is around it.
+        condition: The filter around it; None without one.
         order: What buckets are ordered by to be ordered by it.
         read: From the aggregation's answer to the value.
         uses: What it asks of fields.
@@ -105,21 +106,24 @@ class Metric:
 
     name: str
     aggregation: Json | None
-    filtered: bool
+    condition: Query | None
     order: str
     read: Callable[[Json], Value]
     uses: tuple[Use, ...]
 
+    @property
+    def counted(self) -> bool:
+        """Whether it is the number of documents that its filter lets through."""
+        return self.condition is not None and "aggs" not in (self.aggregation or {})
+
     def value(self, bucket: Json) -> Value:
-        """Its value in a bucket; None where its filter lets nothing through."""
+        """Its value in a bucket; None where its filter leaves nothing that it could be of."""
         if self.aggregation is None:
             return int(bucket["doc_count"])
         answer = bucket[self.name]
-        if self.filtered:
-            if not answer["doc_count"]:
-                return None
-            answer = answer.get(self.name, answer)
-        return self.read(answer)
+        if self.condition is None or self.counted:
+            return self.read(answer)
+        return self.read(answer[self.name]) if answer["doc_count"] else None
 
 
 def metric(name: str, column: Json) -> Metric:
@@ -131,29 +135,31 @@ def metric(name: str, column: Json) -> Metric:
     for key in ("timeShift", "reducedTimeRange", "timeScale"):
         if column.get(key):
             refuse(f"{key} of column", column[key], "none")
-    kind, params = str(column.get("operationType")), column.get("params") or {}
+    kind = str(column.get("operationType"))
     if kind not in OPERATIONS:
         refuse("operation of column", kind, ", ".join((*OPERATIONS, "static_value", "formula")))
     field = str(column.get("sourceField") or RECORDS)
-    condition = filters.of_text(column.get("filter"))
-    uses = tuple(
-        Use(each, "searchable", f"the filter of {kind}") for query in condition for each in filters.fields(query)
-    )
-    if kind == "count" and field == RECORDS:
-        around = {"filter": condition[0]} if condition else None
-        order = name if condition else "_count"
-        return Metric(name, around, bool(condition), order, lambda answer: int(answer["doc_count"]), uses)
-    if field == RECORDS:
+    condition = next(iter(filters.of_text(column.get("filter"))), None)
+    uses = tuple(Use(each, "searchable", f"the filter of {kind}") for each in filters.fields(condition or {}))
+    if field != RECORDS:
+        return _of_field(Metric(name, None, condition, name, OPERATIONS[kind].read, uses), kind, field, column)
+    if kind != "count":
         refuse("field of column", field, f"a field, as {kind} is of one")
-    operation = OPERATIONS[kind]
-    inner, path = _built(operation, field, params, kind)
-    uses += (Use(field, operation.need, kind),)
+    around = None if condition is None else {"filter": condition}
+    order = "_count" if condition is None else name
+    return Metric(name, around, condition, order, lambda answer: int(answer["doc_count"]), uses)
+
+
+def _of_field(begun: Metric, kind: str, field: str, column: Json) -> Metric:
+    params, name = column.get("params") or {}, begun.name
+    inner, path = _built(OPERATIONS[kind], field, params, kind)
+    uses = (*begun.uses, Use(field, OPERATIONS[kind].need, kind))
     if kind == "last_value":
         uses += (Use(str(params["sortField"]), "date", kind),)
-    if not condition:
-        return Metric(name, inner, filtered=False, order=name + path, read=operation.read, uses=uses)
-    around = {"filter": condition[0], "aggs": {name: inner}}
-    return Metric(name, around, filtered=True, order=f"{name}>{name}{path}", read=operation.read, uses=uses)
+    if begun.condition is None:
+        return replace(begun, aggregation=inner, order=name + path, uses=uses)
+    around = {"filter": begun.condition, "aggs": {name: inner}}
+    return replace(begun, aggregation=around, order=f"{name}>{name}{path}", uses=uses)
 
 
 def _built(operation: Operation, field: str, params: Json, kind: str) -> tuple[Json, str]:

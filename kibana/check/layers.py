@@ -11,6 +11,7 @@ from . import columns, formula
 from .bundle import Json
 from .columns import Bucket, Metric, Value
 from .fields import Use
+from .filters import Query
 from .finding import refuse
 
 Row = dict[str, Value]
@@ -18,11 +19,17 @@ Row = dict[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A metric as people see it: a column's id, its label, and how to read it from a bucket."""
+    """A metric as people see it.
 
-    id: str
+    Attributes:
+        label: What it is called.
+        read: From a bucket to the value.
+        counts: The filters of documents that it counts: 0 is an answer only if they could let something through.
+    """
+
     label: str
     read: Callable[[Json], Value]
+    counts: tuple[Query, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,8 @@ def plan(layer: Json) -> Plan:
             found, read = _metrics(name, every[name], every)
             asked |= {each.name: each for each in found}
             if name not in parts:
-                shown.append(Shown(name, label[name], read))
+                counts = tuple(each.condition for each in found if each.condition is not None and each.counted)
+                shown.append(Shown(label[name], read, counts))
     buckets = [name for name in order if every[name].get("isBucketed")]
     made = tuple(columns.bucket(name, every[name], asked) for name in buckets)
     automatic = [each for each in made[1:] if "variable_width_histogram" in each.aggregation]

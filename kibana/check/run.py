@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
@@ -107,7 +108,13 @@ def run(place: Place, search: Search, periods: Iterable[Period]) -> Ran:
             answers.append(place.ask(search, period))
         except ApiError as error:
             return Ran(search, 0, 0, (Finding(search.where, "query fails", _reason(error), "a query that runs"),))
-    return _judged(search, answers)
+    return _judged(search, answers, partial(_exists, place, index, search))
+
+
+def _exists(place: Place, index: str, search: Search, query: filters.Query) -> bool:
+    """Whether any document matches a filter, whenever it is from."""
+    body = {"size": 0, "terminate_after": 1, "query": query, "runtime_mappings": dict(search.runtime)}
+    return bool(place.client.search(index=index, body=body)["hits"]["total"]["value"])
 
 
 def _reason(error: ApiError) -> str:
@@ -119,7 +126,7 @@ def _reason(error: ApiError) -> str:
     return reasons[-1] if reasons else str(error)
 
 
-def _judged(search: Search, answers: Sequence[Json]) -> Ran:
+def _judged(search: Search, answers: Sequence[Json], exists: Callable[[filters.Query], bool]) -> Ran:
     findings = [
         Finding(search.where, "shards fail", f"{answer['_shards']['failed']} of {answer['_shards']['total']}", "none")
         for answer in answers
@@ -132,15 +139,20 @@ def _judged(search: Search, answers: Sequence[Json]) -> Ran:
         each = [search.rows(answer) for answer in answers]
         rows, counted = [row for found in each for row in found], max(map(len, each))
     if not search.may_be_empty:
-        findings += _empty(search, hits, counted, rows)
+        findings += _empty(search, hits, counted, rows, exists)
     return Ran(search, hits, counted, tuple(findings))
 
 
-def _empty(search: Search, hits: int, counted: int, rows: Sequence[Row]) -> Iterator[Finding]:
+def _empty(
+    search: Search, hits: int, counted: int, rows: Sequence[Row], exists: Callable[[filters.Query], bool]
+) -> Iterator[Finding]:
     allowed = f"data, or {searches.MAY_BE_EMPTY!r} in the description"
     if not hits or not counted:
         yield Finding(search.where, "nothing is found", f"{hits} hits, {counted} rows", allowed)
         return
-    for label in search.metrics:
-        if all(row[label] is None for row in rows):
-            yield Finding(search.where, "column is empty", repr(label), allowed)
+    for each in search.shown:
+        values = {row[each.label] for row in rows}
+        if values == {None}:
+            yield Finding(search.where, "column is empty", repr(each.label), allowed)
+        elif values <= {0, None} and not all(exists(query) for query in each.counts):
+            yield Finding(search.where, "column counts nothing", repr(each.label), "what some document is")

@@ -12,7 +12,7 @@ from .bundle import Bundle, Json, Panel, SavedObject
 from .fields import Use
 from .filters import Query
 from .finding import Finding, NotUnderstoodError, refuse, unreadable
-from .layers import Row
+from .layers import Row, Shown
 
 MAY_BE_EMPTY = "driftline: may be empty"
 
@@ -39,7 +39,7 @@ class Search:
         rows: From the answer to rows; None where hits are all there is to see.
         period: What the dashboard opens with.
         may_be_empty: Whether nothing found is no fault.
-        metrics: The keys of rows that are not to be empty in all of them.
+        shown: What is not to be empty in all rows.
     """
 
     where: str
@@ -51,7 +51,7 @@ class Search:
     rows: Callable[[Json], list[Row]] | None
     period: Period
     may_be_empty: bool = False
-    metrics: tuple[str, ...] = ()
+    shown: tuple[Shown, ...] = ()
 
     @property
     def time_field(self) -> str | None:
@@ -138,7 +138,7 @@ def of_panel(bundle: Bundle, panel: Panel) -> list[Search]:
                 body={"size": 0, "aggs": plan.aggregations()},
                 uses=(*_searched(queries, "a filter"), *plan.uses),
                 rows=plan.rows,
-                metrics=tuple(each.label for each in plan.shown),
+                shown=plan.shown,
                 period=_period(panel.dashboard),
                 may_be_empty=MAY_BE_EMPTY in panel.description,
             )

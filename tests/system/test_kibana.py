@@ -190,6 +190,13 @@ def column_is_empty(broken):
     return panel.where
 
 
+def column_counts_nothing(broken):
+    """A status that there is not: the column would say 0 for ever, which looks well."""
+    panel = broken.chart(operation="count")
+    panel.column("count")["filter"] = {"query": 'metric.status : "critcal"', "language": "kuery"}
+    return panel.where
+
+
 def operation_of_column(broken):
     """A function that the checker does not know."""
     panel = broken.chart(operation="max")
@@ -317,6 +324,7 @@ MUTATIONS = {
     indices_are_not_there: "indices are not there",
     indices_of_data_view: "indices of data view",
     column_is_empty: "column is empty",
+    column_counts_nothing: "column counts nothing",
     operation_of_column: "operation of column",
     operation_of_bucket: "operation of bucket",
     time_shift_of_column: "timeShift of column",
