@@ -30,8 +30,9 @@ from .settings import ConfigError, Node
 from .training.stored import TrainingSet
 from .windows import Window, WindowSize
 
-JUDGING = 6
-"""Counts how often the way of judging has changed, so that windows judged in an older way are judged again."""
+JUDGING = 7
+"""Counts how often the way of judging, or what is stored with it, has changed, so that windows judged in an older way
+are judged again."""
 DEFAULT_BUDGET = "1 per month"
 FEATURE_KINDS = ("numeric", "categorical")
 
