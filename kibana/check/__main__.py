@@ -81,7 +81,7 @@ def _summary(found: bundle.Bundle, ran: Sequence[Ran], findings: Sequence[Findin
 
 
 def _group(ran: Ran) -> str:
-    return ran.search.where.partition(" / ")[0] if " / " in ran.search.where else "saved searches"
+    return ran.search.where.partition(" / ")[0] if " / " in ran.search.where else "searches and data views"
 
 
 if __name__ == "__main__":

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from driftline.analyzers.reading import kql
 
-from . import searches
+from . import panels
 from .bundle import Bundle, Panel
 from .layers import Row
 from .run import Place
 from .searches import Period
 
 
-def panel(bundle: Bundle, dashboard: str, title: str) -> Panel:
+def find(bundle: Bundle, dashboard: str, title: str) -> Panel:
     """The panel of this title on this dashboard.
 
     Raises:
@@ -41,7 +41,7 @@ def rows(place: Place, shown: Panel, bundle: Bundle, period: Period, where: str 
     """
     more = [kql.parse(where)] if where else []
     found: list[Row] = []
-    for search in searches.of_panel(bundle, shown):
+    for search in panels.of_panel(bundle, shown):
         if search.rows is not None:
             found += search.rows(place.ask(search, period, *more))
     return found

@@ -8,7 +8,7 @@ from functools import partial
 
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
-from . import fields, filters, searches, structure
+from . import asked, fields, filters, searches, structure
 from .bundle import Bundle, Json
 from .fields import Fields
 from .finding import Finding, NotUnderstoodError
@@ -77,10 +77,10 @@ def everything(
         periods: A panel is empty if it is in all of these; without any, what the dashboard opens with.
         told: Called with each search that has run.
     """
-    asked, findings = searches.of_bundle(bundle)
+    made, findings = asked.of_bundle(bundle)
     findings = [*structure.check(bundle), *findings]
     results = []
-    for search in asked:
+    for search in made:
         result = run(place, search, periods or (search.period,))
         told(result)
         results.append(result)

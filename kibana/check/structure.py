@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 
-from . import charts, drilldowns, references
+from . import charts, drilldowns, keys, references
 from .bundle import Bundle, Json, Panel, SavedObject
 from .finding import Finding, guarded
 
@@ -105,6 +105,7 @@ def _panel(panel: Panel) -> Iterator[Finding]:
         yield Finding(panel.where, "type of panel", repr(panel.type), ", ".join(PANELS))
         return
     yield from _place(panel)
+    yield from keys.of_panel(panel)
     yield from drilldowns.check(panel)
     if panel.type == "lens":
         yield from charts.check(panel)
@@ -194,6 +195,7 @@ def _control(where: str, identity: str, control: Json) -> Iterator[Finding]:
         yield Finding(where, "type of control", repr(control.get("type")), ", ".join(CONTROLS))
         return
     settings = control.get("explicitInput") or {}
+    yield from keys.of_control(where, control)
     if settings.get("id", identity) != identity:
         yield Finding(where, "id of control", repr(settings.get("id")), repr(identity))
     if control["type"] == "timeSlider":

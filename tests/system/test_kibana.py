@@ -10,7 +10,7 @@ import pytest
 from bundles import Copy
 from click.testing import CliRunner
 from kibana.check import __main__ as command
-from kibana.check import bundle, run, searches
+from kibana.check import asked, bundle, run, searches
 
 SHIPPED = Path(__file__).parents[2] / "kibana" / "driftline.ndjson"
 PERIODS = (searches.Period("2013-01-01", "2013-05-02"), searches.Period("now-1y", "now"))
@@ -263,6 +263,20 @@ def query_fails(broken):
     return panel.where
 
 
+def query_fails_data_view(broken):
+    """A field computed by a script with an error in it, which no panel shows but Discover would."""
+    view = broken.some("index-pattern", lambda each: each["id"] == "driftline-metrics")
+    view["attributes"]["runtimeFieldMap"] = {"half": {"type": "double", "script": {"source": "emit(1"}}}
+    return f"index-pattern {view['attributes']['name']}"
+
+
+def field_is_not_mapped_format(broken):
+    """A data view says how to show a field that there is not."""
+    view = broken.some("index-pattern", lambda each: each["id"] == "driftline-metrics")
+    view["attributes"]["fieldFormatMap"] = '{"metric.valeu": {"id": "percent"}}'
+    return f"index-pattern {view['attributes']['name']}"
+
+
 def query_fails_buckets(broken):
     """More buckets than Elasticsearch allows."""
     panel = broken.chart(operation="date_histogram")
@@ -334,6 +348,8 @@ MUTATIONS = {
     function_of_formula: "function of formula",
     parts_of_formula: "parts of formula",
     query_fails: "query fails",
+    query_fails_data_view: "query fails",
+    field_is_not_mapped_format: "field is not mapped",
     query_fails_buckets: "query fails",
     cannot_be_read: "cannot be read",
 }
@@ -345,8 +361,8 @@ def test_a_broken_copy_is_caught(place, mutation, expected):
     broken = Copy.of(SHIPPED.read_text(encoding="utf-8"))
     where = mutation(broken)
     read, _ = bundle.read(broken.text())
-    asked, findings = searches.of_bundle(read)
-    ran = [run.run(place, search, PERIODS[:1]) for search in asked if search.where.startswith(where)]
+    made, findings = asked.of_bundle(read)
+    ran = [run.run(place, search, PERIODS[:1]) for search in made if search.where.startswith(where)]
     found = {finding for each in ran for finding in each.findings} | set(findings)
     assert expected in {finding.what for finding in found if finding.where.startswith(where)}
 
@@ -366,8 +382,8 @@ def test_a_panel_that_may_be_empty_is_still_asked(place):
 
 def _of_panel(place, whole, where):
     read, _ = bundle.read(whole.text())
-    asked, findings = searches.of_bundle(read)
-    ran = [run.run(place, search, PERIODS[:1]) for search in asked if search.where == where]
+    made, findings = asked.of_bundle(read)
+    ran = [run.run(place, search, PERIODS[:1]) for search in made if search.where == where]
     assert ran
     found = (*findings, *(finding for each in ran for finding in each.findings))
     return [finding.what for finding in found if finding.where == where]

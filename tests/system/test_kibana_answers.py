@@ -21,7 +21,7 @@ def shown(client, spring):
     place = run.Place(client, spring.namespace)
 
     def rows(dashboard, panel, period=PERIOD, where=""):
-        found = answers.panel(read, f"Driftline · {dashboard}", panel)
+        found = answers.find(read, f"Driftline · {dashboard}", panel)
         return answers.rows(place, found, read, period, where)
 
     return rows

@@ -179,6 +179,22 @@ def type_of_panel(broken):
     broken.chart().whole["type"] = "aiops_change_point_chart"
 
 
+def key_of_embeddable_config_is_unknown(broken):
+    """A panel with a period of its own, which its query would have to keep to."""
+    broken.chart().configuration["timeRange"] = {"from": "now-7d", "to": "now"}
+
+
+def key_of_column_is_unknown(broken):
+    """A column with a setting that the checker does not know."""
+    next(iter(broken.chart().columns.values()))["samplingRate"] = 0.5
+
+
+def key_of_control_is_unknown(broken):
+    """A control with a setting that the checker does not know."""
+    board = broken.some("dashboard", _has_controls)
+    next(iter(board["attributes"]["controlGroupInput"]["panelsJSON"].values()))["explicitInput"]["useGlobal"] = False
+
+
 def panel_ref_name(broken):
     """A saved search under a name that Kibana does not look up."""
     panel = broken.panel(lambda panel: panel.whole["type"] == "search")
@@ -353,6 +369,9 @@ MUTATIONS = {
     panels_overlap: "panels overlap",
     section_of_panel: "section of panel",
     type_of_panel: "type of panel",
+    key_of_embeddable_config_is_unknown: "key of embeddableConfig is unknown",
+    key_of_column_is_unknown: "key of column is unknown",
+    key_of_control_is_unknown: "key of control is unknown",
     panel_ref_name: "panelRefName",
     text_is_empty: "text is empty",
     links_are_missing: "links are missing",
