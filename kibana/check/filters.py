@@ -63,6 +63,14 @@ def _of_filter(each: Json) -> Query:
     return {"bool": {"must_not": [query]}} if meta.get("negate") else query
 
 
+def by_value(query: Json) -> bool:
+    """Whether a query asks for a certain text, which may be misspelt; a range or `field : *` cannot be."""
+    if parts := query.get("bool"):
+        several = (part for clause in _CLAUSES for part in parts.get(clause) or ())
+        return any(by_value(part) for part in several)
+    return not query.keys() <= {"range", "exists", *_OF_NONE}
+
+
 def fields(query: Json) -> Iterator[str]:
     """The fields that a query looks at.
 

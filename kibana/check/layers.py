@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import columns, formula
+from . import columns, filters, formula
 from .bundle import Json
 from .columns import Bucket, Metric, Value
 from .fields import Use
@@ -24,7 +24,7 @@ class Shown:
     Attributes:
         label: What it is called.
         read: From a bucket to the value.
-        counts: The filters of documents that it counts: 0 is an answer only if they could let something through.
+        counts: The filters, by a value, of documents that it counts: 0 is an answer only if there is such a value.
     """
 
     label: str
@@ -105,7 +105,11 @@ def plan(layer: Json) -> Plan:
             found, read = _metrics(name, every[name], every)
             asked |= {each.name: each for each in found}
             if name not in parts:
-                counts = tuple(each.condition for each in found if each.condition is not None and each.counted)
+                counts = tuple(
+                    each.condition
+                    for each in found
+                    if each.condition and each.counted and filters.by_value(each.condition)
+                )
                 shown.append(Shown(label[name], read, counts))
     buckets = [name for name in order if every[name].get("isBucketed")]
     made = tuple(columns.bucket(name, every[name], asked) for name in buckets)

@@ -55,6 +55,15 @@ class TestFilters:
         (query,) = filters.of_text({"query": "a : 1 and (not b > 2 or c : * or d : x*)", "language": "kuery"})
         assert {"a", "b", "c", "d"} == set(filters.fields(query))
 
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [("a : 1", True), ("a : x*", True), ("b > 2 and (c : * or not a : 1)", True), ("b > 2 and not c : *", False)],
+    )
+    def test_only_a_value_may_be_misspelt(self, text, expected):
+        """A range and `field : *` name none."""
+        (query,) = filters.of_text({"query": text, "language": "kuery"})
+        assert expected is filters.by_value(query)
+
 
 class TestFormula:
     """Formulas."""
