@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,18 +105,19 @@ def plan(layer: Json) -> Plan:
             found, read = _metrics(name, every[name], every)
             asked |= {each.name: each for each in found}
             if name not in parts:
-                counts = tuple(
-                    each.condition
-                    for each in found
-                    if each.condition and each.counted and filters.by_value(each.condition)
-                )
-                shown.append(Shown(label[name], read, counts))
+                shown.append(Shown(label[name], read, tuple(_counts(found))))
     buckets = [name for name in order if every[name].get("isBucketed")]
     made = tuple(columns.bucket(name, every[name], asked) for name in buckets)
     automatic = [each for each in made[1:] if "variable_width_histogram" in each.aggregation]
     if automatic:
         refuse("automatic histogram inside buckets", automatic[0].name, "an interval of its own")
     return Plan(made, label, tuple(asked.values()), tuple(shown))
+
+
+def _counts(found: Sequence[Metric]) -> Iterator[Query]:
+    for each in found:
+        if each.counted and each.condition is not None and filters.by_value(each.condition):
+            yield each.condition
 
 
 def _labels(every: Mapping[str, Json]) -> dict[str, str]:
