@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,9 @@ from click.testing import CliRunner
 from kibana.check import __main__ as command
 from kibana.check import asked, bundle, run, searches
 
-SHIPPED = Path(__file__).parents[2] / "kibana" / "driftline.ndjson"
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "kibana" / "driftline.ndjson"
+PAGE = ROOT / "docs" / "how-to" / "check-dashboards.md"
 PERIODS = (searches.Period("2013-01-01", "2013-05-02"), searches.Period("now-1y", "now"))
 
 
@@ -387,3 +392,26 @@ def _of_panel(place, whole, where):
     assert ran
     found = (*findings, *(finding for each in ran for finding in each.findings))
     return [finding.what for finding in found if finding.where == where]
+
+
+def test_the_page_shows_what_the_command_takes(place, elasticsearch_url, monkeypatch, tmp_path):
+    """Every command of the page runs as it stands, on the shipped bundle."""
+    monkeypatch.setenv("ELASTICSEARCH_URL", elasticsearch_url)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(SHIPPED, "export.ndjson")
+    lines = re.findall(r"^\$ python -m kibana\.check (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
+        arguments = shlex.split(line.replace("--namespace demo", f"--namespace {place.namespace}"))
+        result = CliRunner().invoke(command.main, arguments)
+        assert result.exit_code in (0, 1), result.output
+        assert "--json" not in arguments or all(json.loads(line) for line in result.stdout.splitlines())
+
+
+@pytest.mark.parametrize("arguments", [["--namespace", "De-mo"], ["gone.ndjson"], ["--period", "2013-01-01"]])
+def test_a_wrong_request_is_told_in_a_line(arguments):
+    """With another exit code than findings have."""
+    result = CliRunner().invoke(command.main, arguments)
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
+    assert "Traceback" not in result.output
