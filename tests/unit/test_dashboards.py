@@ -112,7 +112,7 @@ def shown(dashboard):
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_no_control_empties_a_panel(name):
-    """A filter on a field that an index lacks finds nothing there: each panel's index has the fields of all controls."""
+    """A filter on a field that an index lacks finds nothing: each panel's index has the fields of all controls."""
     fields = mapped()
     group = DASHBOARDS[name]["attributes"]["controlGroupInput"]
     wanted = {item["explicitInput"]["fieldName"] for item in json.loads(group["panelsJSON"]).values()}
