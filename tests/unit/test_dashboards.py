@@ -149,7 +149,8 @@ def test_averages_are_of_one_size_of_window():
                 continue
             attributes = panel["embeddableConfig"]["attributes"]
             columns = attributes["state"]["datasourceStates"]["formBased"]["layers"]["data"]["columns"].values()
-            means = [c for c in columns if c["operationType"] == "average" and c["sourceField"].startswith("metric.")]
+            ours = ("metric.", "distribution.")
+            means = [c for c in columns if c["operationType"] == "average" and c["sourceField"].startswith(ours)]
             if means:
                 assert "series" in {c["sourceField"] for c in columns}, panel["panelIndex"]
 
