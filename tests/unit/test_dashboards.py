@@ -203,3 +203,12 @@ def test_a_wrong_dashboard_is_said(change, said):
     change(source)
     with pytest.raises(ConfigError, match=said):
         dashboards({"fleet": node(source), **sources})
+
+
+def test_the_page_says_what_there_is():
+    """How many objects an import makes, and which question each dashboard answers."""
+    page = (SOURCES.parent / "docs" / "how-to" / "open-the-dashboards.md").read_text(encoding="utf-8")
+    assert f"{len(DASHBOARDS)} `dashboard/`, {len(VIEWS)} `index-pattern/`, {len(SEARCHES)} `search/`" in page
+    for dashboard in DASHBOARDS.values():
+        name = dashboard["attributes"]["title"].removeprefix("Driftline · ")
+        assert f"| {name} | {dashboard['attributes']['description']} |" in page
