@@ -85,7 +85,7 @@ def _table(node: Node) -> Chart:
     buckets = {f"row-{place}": bucket(row, ids) for place, row in enumerate(node.list("rows"))}
     columns = [{"columnId": key, "isMetric": False, "isTransposed": False} for key in buckets]
     if across := node.get("across"):
-        buckets = {"across": bucket(across, ids), **buckets}
+        buckets["across"] = bucket(across, ids)
         columns.append({"columnId": "across", "isMetric": False, "isTransposed": True})
     for key, item in zip(values, node.list("values"), strict=True):
         painted = item.get("colour")
@@ -148,6 +148,9 @@ def _xy(node: Node) -> Chart:
     }
     if by:
         layer["splitAccessor"] = "by"
+    if by and by["top"].value == 1:
+        # One line of each value, so that these have their own names and colours.
+        layer["collapseFn"] = "avg"
     colours = [(key, item.get("colour")) for key, item in zip(values, node.list("values"), strict=True)]
     if painted := [{"forAccessor": key, "color": colour.text()} for key, colour in colours if colour]:
         layer["yConfig"] = painted

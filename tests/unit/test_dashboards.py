@@ -112,7 +112,7 @@ def shown(dashboard):
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_no_control_empties_a_panel(name):
-    """A filter on a field that an index lacks finds nothing there: each panel's index has the fields of all controls."""
+    """A filter on a field that an index lacks finds nothing: each panel's index has the fields of all controls."""
     fields = mapped()
     group = DASHBOARDS[name]["attributes"]["controlGroupInput"]
     wanted = {item["explicitInput"]["fieldName"] for item in json.loads(group["panelsJSON"]).values()}
@@ -149,7 +149,8 @@ def test_averages_are_of_one_size_of_window():
                 continue
             attributes = panel["embeddableConfig"]["attributes"]
             columns = attributes["state"]["datasourceStates"]["formBased"]["layers"]["data"]["columns"].values()
-            means = [c for c in columns if c["operationType"] == "average" and c["sourceField"].startswith("metric.")]
+            ours = ("metric.", "distribution.")
+            means = [c for c in columns if c["operationType"] == "average" and c["sourceField"].startswith(ours)]
             if means:
                 assert "series" in {c["sourceField"] for c in columns}, panel["panelIndex"]
 
@@ -202,3 +203,12 @@ def test_a_wrong_dashboard_is_said(change, said):
     change(source)
     with pytest.raises(ConfigError, match=said):
         dashboards({"fleet": node(source), **sources})
+
+
+def test_the_page_says_what_there_is():
+    """How many objects an import makes, and which question each dashboard answers."""
+    page = (SOURCES.parent / "docs" / "how-to" / "open-the-dashboards.md").read_text(encoding="utf-8")
+    assert f"{len(DASHBOARDS)} `dashboard/`, {len(VIEWS)} `index-pattern/`, {len(SEARCHES)} `search/`" in page
+    for dashboard in DASHBOARDS.values():
+        name = dashboard["attributes"]["title"].removeprefix("Driftline · ")
+        assert f"| {name} | {dashboard['attributes']['description']} |" in page
