@@ -29,6 +29,8 @@ def find(bundle: Bundle, dashboard: str, title: str) -> Panel:
 def rows(place: Place, shown: Panel, bundle: Bundle, period: Period, where: str = "") -> list[Row]:
     """What a panel shows: one row for each innermost bucket, by the labels of its columns.
 
+    Of a saved search, the first documents by field.
+
     Args:
         place: Where to ask.
         shown: The panel.
@@ -41,7 +43,7 @@ def rows(place: Place, shown: Panel, bundle: Bundle, period: Period, where: str 
     """
     more = [kql.parse(where)] if where else []
     found: list[Row] = []
-    for search in panels.of_panel(bundle, shown):
+    for search in (panels.of_panel if shown.type == "lens" else panels.of_shown)(bundle, shown):
         if search.rows is not None:
             found += search.rows(place.ask(search, period, *more))
     return found

@@ -9,7 +9,11 @@ from .bundle import Bundle, Json, Panel, SavedObject
 from .fields import Use
 from .filters import Query
 from .finding import refuse
+from .layers import Row
 from .searches import MAY_BE_EMPTY, Search, context, period, searched
+
+# How many documents of a saved search are looked at.
+DOCUMENTS = 10
 
 
 def of_panel(bundle: Bundle, panel: Panel) -> list[Search]:
@@ -122,7 +126,12 @@ def of_saved(bundle: Bundle, owner: SavedObject, where: str, outside: tuple[Quer
     uses += [Use(field, "aggregatable", "sort") for field, _ in sort]
     if breakdown := own.get("breakdownField"):
         uses.append(Use(str(breakdown), "aggregatable", "breakdown"))
-    body = {"size": 1, "sort": [{field: {"order": order, "unmapped_type": "boolean"}} for field, order in sort]}
+    body = {
+        "size": DOCUMENTS,
+        "_source": False,
+        "fields": shown,
+        "sort": [{field: {"order": order, "unmapped_type": "boolean"}} for field, order in sort],
+    }
     return [
         Search(
             where=where,
@@ -131,8 +140,13 @@ def of_saved(bundle: Bundle, owner: SavedObject, where: str, outside: tuple[Quer
             queries=queries,
             body=body,
             uses=(*searched(queries), *uses),
-            rows=None,
+            rows=_documents,
             period=period(owner),
             may_be_empty=MAY_BE_EMPTY in str(own.get("description") or ""),
         )
     ]
+
+
+def _documents(response: Json) -> list[Row]:
+    """The first documents, by field; of several values the first."""
+    return [{name: values[0] for name, values in (hit.get("fields") or {}).items()} for hit in response["hits"]["hits"]]

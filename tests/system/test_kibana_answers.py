@@ -39,6 +39,14 @@ def test_fleet_says_which_model_is_in_trouble_and_since_when(shown):
     assert "temp" == most["Feature"]
 
 
+def test_fleet_says_which_incidents_there_are(shown):
+    """From March on, of the model that is in trouble; one of them is about temperatures."""
+    incidents = shown("Fleet", "Incidents that began in this time")
+    assert {MODEL} == {row["model.name"] for row in incidents}
+    assert all(row["incident.since"] >= "2013-03-01" for row in incidents)
+    assert any("temp" in row["message"] for row in incidents)
+
+
 def test_performance_says_which_month_is_the_worst(shown):
     """Recall and ROC-AUC are lowest in April, when every month has all its outcomes."""
     months = {row["Month"][:7]: row for row in shown("Performance", "Month by month")}
@@ -111,4 +119,6 @@ def test_pipeline_says_whether_all_is_stored_and_analysed(shown):
     analysed, *_ = shown("Pipeline health", "What was analysed", NOW)
     assert (MODEL, True, 0) == (analysed["Model"], analysed["Windows"] > 100, analysed["Orphans"])
     assert {"predictions", "outcomes"} <= {row["Stream"] for row in shown("Pipeline health", "Streams", NOW)}
+    (change,) = shown("Pipeline health", "Changes")
+    assert (MODEL, "model-deployed") == (change["model.name"], change["event.action"])
     assert {"joined"} == {row["Status"] for row in shown("Pipeline health", "Outcomes by what became of them")}
