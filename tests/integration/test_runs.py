@@ -150,7 +150,7 @@ def test_a_failure_that_cannot_be_told_is_still_that_failure(command, client, st
 
 
 def test_every_turn_of_the_schedule_is_told(cluster, told, streams):
-    """Each one, but not one that was asked to stop before it did anything."""
+    """Each one, also when it finds nothing to do."""
     configuration = monitors.parse(MONITORS, namespace=streams.namespace)
     stop = threading.Event()
     for _ in range(2):

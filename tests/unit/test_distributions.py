@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import orjson
 import pytest
@@ -196,6 +198,7 @@ def test_the_same_rows_have_the_same_ids():
     assert first.keys() & other.keys()
     assert len(first) == len(of(REFERENCE)["age"]) + len(of(REFERENCE)["colour"])
     assert not first.keys() & dict(documents("m", window, "1d", of(REFERENCE))).keys()
+    assert not first.keys() & dict(documents("m", replace(window, version="2"), "1h", of(REFERENCE))).keys()
     body = next(iter(first.values()))
     assert orjson.loads(orjson.dumps(body)) == {
         "@timestamp": "2024-01-01T00:00:00.000Z",
