@@ -18,6 +18,9 @@ def check(panel: Panel) -> Iterator[Finding]:
     identities = [event.get("eventId") for event in panel.drilldowns]
     if len(set(identities)) < len(identities) or not all(identities):
         yield Finding(panel.where, "id of drilldown", repr(identities), "one for each")
+    columns = [column for layer in panel.layers.values() for column in (layer.get("columns") or {}).values()]
+    if panel.drilldowns and panel.layers and not any(column.get("isBucketed") for column in columns):
+        yield Finding(panel.where, "nothing to click on", "only metrics", "a bucket, whose value becomes the filter")
     for event in panel.drilldowns:
         yield from _one(panel, event)
 

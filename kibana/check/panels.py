@@ -71,6 +71,8 @@ def _annotations(bundle: Bundle, panel: Panel, layer: Json) -> Iterator[Search]:
             continue
         if each.get("type") != "query":
             refuse("type of annotation", each.get("type"), "query, manual")
+        if (kind := (each.get("filter") or {}).get("type")) != "kibana_query":
+            refuse("type of annotation's filter", kind, "kibana_query")
         if view is None:
             continue
         time_field = str(each.get("timeField") or view.attributes.get("timeFieldName"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -38,6 +39,7 @@ KEYS = {
 PANELS = ("lens", "search", "visualization", "links")
 CONTROLS = ("optionsListControl", "rangeSliderControl", "timeSlider")
 COLUMNS = 48
+DATE = re.compile(r"now([-+]\d+[smhdwMy])*(/[smhdwMy])?|\d{4}-\d{2}-\d{2}(T[\d:.]+Z?)?")
 
 
 def check(bundle: Bundle) -> list[Finding]:
@@ -88,16 +90,21 @@ def _version(owner: SavedObject) -> Iterator[Finding]:
 
 
 def _dashboard(dashboard: SavedObject) -> Iterator[Finding]:
-    if dashboard.attributes.get("timeRestore") and not all(
-        dashboard.attributes.get(key) for key in ("timeFrom", "timeTo")
-    ):
-        yield Finding(dashboard.where, "period is missing", "timeRestore without it", "timeFrom and timeTo")
+    yield from _period(dashboard)
     indices = [panel.index for panel in dashboard.panels]
     for index in sorted({index for index in indices if indices.count(index) > 1}):
         yield Finding(dashboard.where, "panelIndex is there twice", repr(index), "each once")
     yield from _overlaps(dashboard)
     for identity, control in dashboard.controls.items():
         yield from _control(f"{dashboard.title} / control {identity}", identity, control)
+
+
+def _period(dashboard: SavedObject) -> Iterator[Finding]:
+    own = dashboard.attributes
+    for key in ("timeFrom", "timeTo") if own.get("timeRestore") else ():
+        if not DATE.fullmatch(str(own.get(key) or "")):
+            allowed = "a date, or date maths such as now-7d/d"
+            yield Finding(dashboard.where, "period of dashboard", f"{key} {own.get(key)!r}", allowed)
 
 
 def _panel(panel: Panel) -> Iterator[Finding]:

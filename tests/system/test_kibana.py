@@ -254,6 +254,36 @@ def parts_of_formula(broken):
     return _with_formula(broken, "max(metric.value) - min(metric.value)")
 
 
+def field_is_not_mapped_annotation(broken):
+    """An annotation that says a field that there is not."""
+    panel = broken.panel(_annotated)
+    _annotation(panel)["textField"] = "change.text"
+    return panel.where
+
+
+def nothing_is_found_annotation(broken):
+    """An annotation of what never happens."""
+    panel = broken.panel(_annotated)
+    _annotation(panel)["filter"]["query"] = 'event.action : "gone"'
+    return panel.where
+
+
+def type_of_annotation(broken):
+    """An annotation of a kind that the checker does not know."""
+    panel = broken.panel(_annotated)
+    _annotation(panel)["type"] = "anomalies"
+    return panel.where
+
+
+def _annotated(panel):
+    return '"annotations"' in json.dumps(panel.configuration)
+
+
+def _annotation(panel):
+    layer = next(each for each in panel.visualization["layers"] if each["layerType"] == "annotations")
+    return layer["annotations"][0]
+
+
 def query_fails(broken):
     """A field computed by a script with an error in it."""
     panel = broken.chart()
@@ -352,6 +382,9 @@ MUTATIONS = {
     interval_of_date_histogram: "interval of date_histogram",
     function_of_formula: "function of formula",
     parts_of_formula: "parts of formula",
+    field_is_not_mapped_annotation: "field is not mapped",
+    nothing_is_found_annotation: "nothing is found",
+    type_of_annotation: "type of annotation",
     query_fails: "query fails",
     query_fails_data_view: "query fails",
     field_is_not_mapped_format: "field is not mapped",

@@ -142,9 +142,14 @@ def title_is_empty_panel(broken):
     panel.configuration.pop("title", None)
 
 
-def period_is_missing(broken):
+def period_of_dashboard_missing(broken):
     """A dashboard that is to restore a time it does not say."""
     broken.some("dashboard", lambda each: each["attributes"]["timeRestore"])["attributes"].pop("timeFrom")
+
+
+def period_of_dashboard(broken):
+    """A dashboard of the last thirty of nothing."""
+    broken.some("dashboard", lambda each: each["attributes"]["timeRestore"])["attributes"]["timeFrom"] = "now-30"
 
 
 def grid_data_i_is_not_panel_index(broken):
@@ -319,6 +324,13 @@ def name_of_drilldown_is_empty(broken):
     broken.panel(lambda panel: panel.events).events[0]["action"]["name"] = ""
 
 
+def nothing_to_click_on(broken):
+    """A drilldown on a single number, which is no filter."""
+    panel = broken.panel(lambda panel: panel.events)
+    for column in panel.columns.values():
+        column["isBucketed"] = False
+
+
 def type_of_control(broken):
     """A control that the checker does not know."""
     board = broken.some("dashboard", _has_controls)
@@ -362,7 +374,8 @@ MUTATIONS = {
     search_source_json_cannot_be_read: "kibanaSavedObjectMeta.searchSourceJSON cannot be read",
     title_is_empty_dashboard: "title is empty",
     title_is_empty_panel: "title is empty",
-    period_is_missing: "period is missing",
+    period_of_dashboard_missing: "period of dashboard",
+    period_of_dashboard: "period of dashboard",
     grid_data_i_is_not_panel_index: "gridData.i is not panelIndex",
     panel_index_is_there_twice: "panelIndex is there twice",
     panel_is_outside_the_grid: "panel is outside the grid",
@@ -395,6 +408,7 @@ MUTATIONS = {
     licence_of_drilldown: "licence of drilldown",
     type_of_drilldown: "type of drilldown",
     name_of_drilldown_is_empty: "name of drilldown is empty",
+    nothing_to_click_on: "nothing to click on",
     type_of_control: "type of control",
     field_name_of_control_is_empty: "fieldName of control is empty",
     cannot_be_read: "cannot be read",
