@@ -66,26 +66,18 @@ class Place:
         return dict(self.client.search(index=index, body=body, ignore_unavailable=True, allow_no_indices=True))
 
 
-def everything(
-    place: Place, bundle: Bundle, periods: Sequence[Period] = (), told: Callable[[Ran], None] = lambda _: None
-) -> tuple[list[Finding], list[Ran]]:
+def everything(place: Place, bundle: Bundle, periods: Sequence[Period] = ()) -> tuple[list[Finding], list[Ran]]:
     """All that is wrong with a bundle, and what was run.
 
     Args:
         place: Where to ask.
         bundle: What to check.
         periods: A panel is empty if it is in all of these; without any, what the dashboard opens with.
-        told: Called with each search that has run.
     """
     made, findings = asked.of_bundle(bundle)
-    findings = [*structure.check(bundle), *findings]
-    results = []
-    for search in made:
-        result = run(place, search, periods or (search.period,))
-        told(result)
-        results.append(result)
-    found = (finding for result in results for finding in result.findings)
-    return sorted({*findings, *found}), results
+    ran = [run(place, search, periods or (search.period,)) for search in made]
+    found = (finding for each in ran for finding in each.findings)
+    return sorted({*structure.check(bundle), *findings, *found}), ran
 
 
 def run(place: Place, search: Search, periods: Iterable[Period]) -> Ran:
