@@ -80,7 +80,8 @@ class Cluster:
         Raises:
             StoreError: One of them failed.
         """
-        searches = [part for index, body in asked for part in ({"index": index, "ignore_unavailable": True}, dict(body))]
+        headed = (({"index": index, "ignore_unavailable": True}, dict(body)) for index, body in asked)
+        searches = [part for pair in headed for part in pair]
         # A search that fails inside the request has no error of its own: the page of one would have raised.
         answers = list(self.client.msearch(searches=searches)["responses"]) if searches else []
         for (index, _), answer in zip(asked, answers, strict=True):

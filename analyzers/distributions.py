@@ -111,7 +111,7 @@ def _of_bins(sides: Distribution, bins: NumericBins) -> tuple[list[str], IntArra
 
 
 def numbers(cuts: FloatArray) -> list[str]:
-    """Increasing numbers as texts, as short as lets them differ; neighbours among floats are one value, and one text."""
+    """Increasing numbers as texts, as short as lets them differ; neighbours among floats are one value and text."""
     first = np.append(True, np.nextafter(cuts[:-1], np.inf) < cuts[1:])
     distinct = cuts[first].tolist()
     for digits in range(4, 18):
