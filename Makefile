@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Linted as what it is imported as, through the links; see docs/decisions/0001-importable-root-folders.md.
-LINTED := src/driftline/ingest/ src/driftline/analyzers/ src/driftline/local/ src/driftline/*.py tests demo benchmarks grafana docs/examples
+LINTED := src/driftline/ingest/ src/driftline/analyzers/ src/driftline/local/ src/driftline/*.py tests demo benchmarks grafana kibana docs/examples
 
-.PHONY: help demo test unit check lint types fmt docs grafana picture up down clean
+.PHONY: help demo test unit check check-kibana lint types fmt docs dashboards grafana picture up down clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -31,6 +31,10 @@ unit: $(BIN)/.installed ## Run the tests that need no server
 
 check: lint types ## Lint and check types
 
+check-kibana: $(BIN)/.installed ## Run the query behind each panel for Kibana, on the demo's data
+	@$(BIN)/driftline up
+	@$(BIN)/python -m kibana.check --namespace demo --period 2013-01-01 2014-01-02 --period now-1y now
+
 lint: $(BIN)/.installed
 	$(BIN)/ruff check $(LINTED)
 	$(BIN)/ruff format --check --quiet $(LINTED)
@@ -47,6 +51,9 @@ docs: $(BIN)/.installed ## Write the pages and rules that are made from the code
 	$(BIN)/python -m benchmarks.page > docs/reference/evidence.md
 	rm -rf kibana/rules kibana/connectors kibana/watches kibana/prometheus
 	$(BIN)/driftline alerts export --config demo/monitors.yml --output kibana
+
+dashboards: $(BIN)/.installed ## Compile the Kibana dashboards
+	$(BIN)/python -m kibana.bundle
 
 grafana: $(BIN)/.installed ## Build Grafana's dashboards
 	$(BIN)/python -m grafana.build

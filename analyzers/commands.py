@@ -24,8 +24,9 @@ from . import monitors as configuration
 from . import pipeline, runs, scheduler
 from . import setup as assets
 from .alerts.export.files import export
-from .alerts.export.install import Kibana, install_rules, install_watches
+from .alerts.export.install import install_rules, install_watches
 from .cluster import Cluster, StoreError
+from .kibana import Kibana
 from .references import NoDataError
 from .settings import ConfigError
 from .windows import Window, parse_moment
@@ -132,26 +133,32 @@ class Moment(click.ParamType[datetime]):
 def setup(
     config: Path | None, namespace: str | None, kibana: str | None, space: str | None, url: str | None, *, as_json: bool
 ) -> None:
-    r"""Install templates, pipelines and roles in the cluster, and with a monitors.yml rules and watches.
+    r"""Install templates, pipelines and roles in the cluster, dashboards in Kibana, and with a monitors.yml rules too.
 
-    A second call changes nothing. What the cluster lacks is said, with what follows from it; none of it is needed for
-    logging, analysing and reading.
+    A second call changes nothing, but that dashboards are written anew: copy one before you change it. What the cluster
+    lacks is said, with what follows from it; none of it is needed for logging, analysing and reading.
 
     \b
     Examples:
       driftline setup
+      driftline setup --kibana http://127.0.0.1:5601
       driftline setup --config monitors.yml --kibana https://kibana.example.org:5601
     """
-    if config is None and (kibana or space or namespace):
-        msg = "--kibana, --space and --namespace say where the alerts of a monitors.yml go: --config names it"
+    if config is None and namespace:
+        msg = "--namespace is of the alerts of a monitors.yml: --config names it"
+        raise click.UsageError(msg)
+    found = Kibana.found(kibana, space)
+    if space and not found:
+        msg = "--space is of a Kibana: --kibana or $KIBANA_URL names it"
         raise click.UsageError(msg)
     made = export(configuration.load(config, namespace)) if config else None
-    found = Kibana.found(kibana, space) if made else None
     with connected(url) as client:
         installed = assets.install(client)
         actions = dict(installed.actions)
         if made and "watcher" not in installed.lacking:
             actions |= install_watches(client, made)
+    if found:
+        actions |= found.import_objects(assets.dashboards())
     if made and found:
         actions |= install_rules(found, made)
     if as_json:

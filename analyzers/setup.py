@@ -71,6 +71,11 @@ def assets() -> list[Asset]:
     return found
 
 
+def dashboards() -> bytes:
+    """Kibana's dashboards, data views and saved searches, one object a line, as it imports them."""
+    return files("driftline").joinpath("kibana.ndjson").read_bytes()
+
+
 def install(client: Elasticsearch) -> Installed:
     """Install what is missing or differs; a second call changes nothing.
 

@@ -1,4 +1,4 @@
-"""`driftline setup` with a monitors.yml: rules go to Kibana, and what the cluster lacks is said."""
+"""`driftline setup`: dashboards go to Kibana, with a monitors.yml rules too, and what the cluster lacks is said."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def test_rules_are_installed_once(run, kibana):
     assert "lacking    watcher:" in first.output
     second = run("--config", DEMO, "--json", KIBANA_URL=kibana.url, KIBANA_API_KEY="k")
     assets = json.loads(second.output)["assets"]
-    assert set(assets.values()) == {"unchanged"}
+    dashboards = {name: action for name, action in assets.items() if name.startswith("dashboard/")}
+    assert set(dashboards.values()) == {"updated"}
+    assert {action for name, action in assets.items() if name.startswith(("rules/", "connectors/"))} == {"unchanged"}
     assert "rules/driftline-demo-dead-letters" in assets
 
 
@@ -50,20 +52,36 @@ def test_a_space_and_a_namespace_can_be_chosen(run, kibana):
     """They are in addresses and ids."""
     options = ("--config", DEMO, "--kibana", kibana.url, "--space", "ml", "--namespace", "other")
     assert run(*options, KIBANA_API_KEY="k").exit_code == 0
-    assert {space for space, _ in kibana.stored.values()} == {"ml"}
+    assert {space for space, _ in kibana.stored.values()} == {"ml"} == {space for space, _, _ in kibana.objects}
     assert all(identity.startswith("driftline-other-") for _, identity in kibana.stored)
 
 
-def test_without_a_monitors_file_kibana_is_left_alone(run, kibana):
-    """An address in the environment is no wish."""
-    assert run(KIBANA_URL=kibana.url).exit_code == 0
-    assert kibana.asked == []
+@pytest.mark.parametrize("given", ["option", "environment"])
+def test_without_a_monitors_file_kibana_gets_the_dashboards_alone(run, kibana, given):
+    """Named by the option or in the environment; rules need the models."""
+    options = ("--kibana", kibana.url) if given == "option" else ()
+    done = run(*options, KIBANA_API_KEY="k", **({"KIBANA_URL": kibana.url} if given == "environment" else {}))
+    assert done.exit_code == 0, done.output
+    assert "created    dashboard/driftline-fleet\n" in done.output
+    assert len([kind for _, kind, _ in kibana.objects if kind == "dashboard"]) == 6
+    assert not kibana.stored
+
+
+def test_a_kibana_that_refuses_an_object_is_quoted(run, kibana, monkeypatch):
+    """It answers 200, and yet took nothing."""
+    wrong = b'{"type":"search","id":"s","attributes":{"title":"S"},"references":[{"type":"index-pattern","id":"gone"}]}'
+    monkeypatch.setattr("driftline.analyzers.setup.dashboards", lambda: wrong)
+    done = run("--kibana", kibana.url, KIBANA_API_KEY="k")
+    assert done.exit_code == 1
+    assert "Kibana refuses saved objects: search/s (S): missing_references index-pattern/gone" in done.output
 
 
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (("--kibana", "http://127.0.0.1:1"), 2, "--config names it"),
+        (("--namespace", "other"), 2, "--config names it"),
+        (("--space", "ml"), 2, "--kibana or $KIBANA_URL names it"),
+        (("--kibana", "http://127.0.0.1:1"), 1, "Kibana at http://127.0.0.1:1 cannot be used"),
         (("--config", "none.yml", "--kibana", "http://127.0.0.1:1"), 2, "none.yml: cannot be read"),
         (("--config", DEMO, "--kibana", "kibana"), 2, "got 'kibana' as the address of Kibana"),
         (("--config", DEMO, "--kibana", "http://127.0.0.1:1"), 1, "Kibana at http://127.0.0.1:1 cannot be used"),

@@ -49,6 +49,16 @@ def test_a_template_can_be_read_from_the_wheel(light):
     assert run(light, "-c", code).strip() == "logs-driftline.predictions-*"
 
 
+def test_the_dashboards_can_be_read_from_the_wheel(light):
+    """They are one file, behind a link in the checkout."""
+    code = (
+        "import importlib.resources as r, json;"
+        "lines = (r.files('driftline') / 'kibana.ndjson').read_text(encoding='utf-8').splitlines();"
+        "print(sum(json.loads(line)['type'] == 'dashboard' for line in lines))"
+    )
+    assert run(light, "-c", code).strip() == "6"
+
+
 def test_the_command_line_says_what_it_needs(light):
     """Without the extra the command is a clear line and exit code 1."""
     done = subprocess.run([light.with_name("driftline"), "setup"], capture_output=True, text=True, check=False)

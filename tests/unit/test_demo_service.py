@@ -122,3 +122,17 @@ def test_only_days_that_are_held_whole_are_passed_over(flights):
     seven = flights[flights["scheduled"].dt.strftime(service.DAY) == "2013-01-03"].tail(7)
     ((leaving, _), *_) = service._missing_days(held, Streams(), flights, seven)
     assert len(leaving) == 7
+
+
+def test_a_flight_on_every_other_day_is_timed(flights, trained):
+    """One flight has a duration on one of two days in a row, so that a month has too few for a verdict."""
+    found = []
+    for text in ("2013-01-02", "2013-01-03"):
+        day = flights[flights["scheduled"].dt.strftime(service.DAY) == text]
+        recorder = Recorder()
+        log = structlog.wrap_logger(None, processors=driftline_processors("flights", shipper=recorder))
+        service._log_day(ModelLogger(model.NAME, "binary", model.VERSION, logger=log), trained, day, day[:0])
+        durations = [d["event"]["duration"] for d in recorder.documents if "duration" in d["event"]]
+        assert all(duration > 0 for duration in durations)
+        found.append(len(durations))
+    assert sorted(found) == [0, 1]

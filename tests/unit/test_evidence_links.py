@@ -167,6 +167,13 @@ def test_every_kind_has_a_dashboard_and_a_runbook(kind):
     assert f"({name})" in (ROOT / "docs" / "runbooks" / "README.md").read_text()
 
 
+def test_the_dashboard_of_the_pipeline_opens_whole():
+    """Shippers and dead letters know no model, so that a query for one would hide them."""
+    found = links.links(Places(), Kind.INGEST, SERIES, PERIOD, ("default", "driftline-metrics-default"), "")
+    _, _, state = state_of(found["dashboard"])
+    assert state["query"]["query"] == ""
+
+
 def test_runbooks_are_by_default_those_of_the_documentation():
     """Where the project says its documentation is."""
     urls = re.search(r'Documentation = "(.*)"', (ROOT / "pyproject.toml").read_text())

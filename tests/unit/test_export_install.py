@@ -11,7 +11,8 @@ from serving import serving
 
 from driftline.analyzers import monitors
 from driftline.analyzers.alerts.export import files
-from driftline.analyzers.alerts.export.install import Kibana, holds, install_rules, install_watches
+from driftline.analyzers.alerts.export.install import install_rules, install_watches
+from driftline.analyzers.kibana import Kibana, holds
 from driftline.analyzers.settings import ConfigError
 from driftline.analyzers.setup import Action, SetupError
 from driftline.ingest.client import connect

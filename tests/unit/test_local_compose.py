@@ -73,6 +73,22 @@ def test_servers_are_limited_and_watched(content: dict[str, Any]) -> None:
         assert services[name]["depends_on"] == {"elasticsearch": {"condition": "service_healthy"}}
 
 
+def test_the_dashboards_come_by_themselves(content: dict[str, Any]) -> None:
+    """Once Kibana is healthy they are imported, and only then is the service that does so."""
+    dashboards = content["services"]["dashboards"]
+    assert "profiles" not in dashboards
+    assert dashboards["build"] == "."
+    assert dashboards["depends_on"] == {"kibana": {"condition": "service_healthy"}}
+    assert dashboards["environment"] == {
+        "ELASTICSEARCH_URL": "http://elasticsearch:9200",
+        "KIBANA_URL": "http://kibana:5601",
+    }
+    shell, option, script = dashboards["entrypoint"]
+    assert (shell, option) == ("sh", "-c")
+    done = dashboards["healthcheck"]["test"].removeprefix("test -e ")
+    assert script == f"driftline setup && touch {done} && exec sleep infinity"
+
+
 def test_the_analyzer_starts_when_asked_for(content: dict[str, Any]) -> None:
     """It is behind a profile, reads monitors.yml where the image looks for it, and cannot change it."""
     analyzer = content["services"]["analyzer"]
@@ -106,7 +122,8 @@ def test_the_image_gets_all_that_the_wheel_is_made_of() -> None:
     """What .dockerignore lets through holds the links in src and the folders that they lead to."""
     let_through = {line[1:] for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    led_to = {path.resolve().name for path in (CHECKOUT / "src" / "driftline").iterdir() if path.is_symlink()}
+    links = (path for path in (CHECKOUT / "src" / "driftline").iterdir() if path.is_symlink())
+    led_to = {str(path.resolve().relative_to(CHECKOUT)) for path in links}
     needed = {"src", "pyproject.toml", project["readme"], *project["license-files"], *led_to}
     assert let_through == needed
 

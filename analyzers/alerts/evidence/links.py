@@ -48,7 +48,8 @@ def links(
     return {
         "runbook": f"{places.runbooks}/{kind.value}.md",
         "discover": discover(places.kibana, PREDICTIONS, period, kuery.both(of_namespace, predictions)),
-        "dashboard": dashboard(places.kibana, DASHBOARDS[kind], period, model),
+        # Shippers and dead letters know no model.
+        "dashboard": dashboard(places.kibana, DASHBOARDS[kind], period, "" if kind is Kind.INGEST else model),
         "metrics": discover(places.kibana, METRICS, period, kuery.both(of_index, of_metrics(series))),
     }
 

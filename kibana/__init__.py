@@ -1,0 +1,1 @@
+"""What people import into Kibana, and how it is built and checked."""
