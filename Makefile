@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Linted as what it is imported as, through the links; see docs/decisions/0001-importable-root-folders.md.
-LINTED := src/driftline/ingest/ src/driftline/analyzers/ src/driftline/local/ src/driftline/*.py tests demo benchmarks kibana docs/examples
+LINTED := src/driftline/ingest/ src/driftline/analyzers/ src/driftline/local/ src/driftline/*.py tests demo benchmarks grafana kibana docs/examples
 
-.PHONY: help demo test unit check lint types fmt docs dashboards up down clean
+.PHONY: help demo test unit check lint types fmt docs dashboards grafana up down clean
 
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -50,6 +50,9 @@ docs: $(BIN)/.installed ## Write the pages and rules that are made from the code
 
 dashboards: $(BIN)/.installed ## Compile the Kibana dashboards
 	$(BIN)/python -m kibana.bundle
+
+grafana: $(BIN)/.installed ## Build Grafana's dashboards
+	$(BIN)/python -m grafana.build
 
 bench-%: $(BIN)/.installed ## Run one benchmark, such as bench-analyze
 	@$(BIN)/python -m benchmarks.$*.run

@@ -67,12 +67,24 @@ class Cluster:
         return dict(answer)
 
     def search_many(self, index: str, bodies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Several searches of an index in one request, answered in their order."""
-        header = {"index": index, "ignore_unavailable": True}
-        searches = [part for body in bodies for part in (header, dict(body))]
+        """Several searches of an index in one request, answered in their order.
+
+        Raises:
+            StoreError: One of them failed.
+        """
+        return self.search_each([(index, body) for body in bodies])
+
+    def search_each(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
+        """Several searches in one request, each of an index of its own, answered in their order.
+
+        Raises:
+            StoreError: One of them failed.
+        """
+        found_or_not = {"ignore_unavailable": True}
+        searches = [part for index, body in asked for part in ({"index": index, **found_or_not}, dict(body))]
         # A search that fails inside the request has no error of its own: the page of one would have raised.
         answers = list(self.client.msearch(searches=searches)["responses"]) if searches else []
-        for answer in answers:
+        for (index, _), answer in zip(asked, answers, strict=True):
             if "error" in answer:
                 msg = f"{index}: {answer['error'].get('reason', answer['error'])}"
                 raise StoreError(msg)
@@ -250,10 +262,18 @@ class Cluster:
     def metrics(self, query: Mapping[str, Any], source: Sequence[str]) -> Iterator[Hit]:
         """The metrics that match, with these fields, by start of window."""
         keys = ("window.start", "model.version", "metric.name", "feature.name", "segment.name", "segment.value")
+        return self._pages(self.streams.metrics, query, source, keys)
+
+    def distributions(self, query: Mapping[str, Any], source: Sequence[str]) -> Iterator[Hit]:
+        """The rows of distributions that match, with these fields, by start of window."""
+        keys = ("window.start", "model.version", "feature.name", "distribution.position")
+        return self._pages(self.streams.distributions, query, source, keys)
+
+    def _pages(self, index: str, query: Mapping[str, Any], source: Sequence[str], keys: Sequence[str]) -> Iterator[Hit]:
         after: dict[str, Any] = {}
         while True:
             body = {"size": PAGE, "query": query, "_source": list(source), "sort": [{k: "asc"} for k in keys], **after}
-            hits = self.search(self.streams.metrics, body)["hits"]["hits"]
+            hits = self.search(index, body)["hits"]["hits"]
             yield from hits
             if len(hits) < PAGE:
                 return

@@ -21,7 +21,7 @@ from driftline.ingest.streams import Streams
 
 from . import init as first_file
 from . import monitors as configuration
-from . import pipeline, scheduler
+from . import pipeline, runs, scheduler
 from . import setup as assets
 from .alerts.export.files import export
 from .alerts.export.install import install_rules, install_watches
@@ -56,8 +56,13 @@ def clear_errors(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def _fail(message: str, code: int) -> NoReturn:
+def warn(message: str) -> None:
+    """Say on standard error what went wrong beside the work."""
     click.echo(f"driftline: {message}", err=True)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    warn(message)
     sys.exit(code)
 
 
@@ -221,10 +226,11 @@ def analyze(
     now = until or datetime.now(UTC)
     period = Window(since or datetime(1970, 1, 1, tzinfo=UTC), now)
     with connected(url) as client, progress_bars(quiet=as_json) as progress:
-        joined, summaries = pipeline.analyze(
+        joined, summaries = runs.analyze(
             Cluster(client, monitors.streams),
             monitors,
             now,
+            warn,
             period=period,
             retry_orphans=retry_orphans,
             progress=progress,

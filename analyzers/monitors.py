@@ -16,6 +16,7 @@ from driftline.ingest.streams import Streams
 from .alerts.delivery.settings import Notify
 from .alerts.impact import Costs
 from .alerts.notices import Repeat
+from .alerts.patience import Patience
 from .alerts.places import Places
 from .budget import Budget
 from .firing import Rule
@@ -30,8 +31,8 @@ from .settings import ConfigError, Node
 from .training.stored import TrainingSet
 from .windows import Window, WindowSize
 
-JUDGING = 6
-"""Counts how often the way of judging has changed, so that windows judged in an older way are judged again."""
+JUDGING = 7
+"""Counts how often judging, or what it stores, has changed, so that windows judged in an older way are judged again."""
 DEFAULT_BUDGET = "1 per month"
 FEATURE_KINDS = ("numeric", "categorical")
 
@@ -85,6 +86,7 @@ class Model:
         fairness: Whose fair treatment is measured.
         sampling: What is fetched for the measure that looks at rows.
         costs: What wrong predictions cost, and from which loss on people are called.
+        patience: How long trouble must last before it calls.
         repeat: When people are told again of what is still on.
         objectives: What is promised of it.
         places: Where links in alerts lead.
@@ -108,6 +110,7 @@ class Model:
     fairness: Fairness
     sampling: Sampling
     costs: Costs
+    patience: Patience
     repeat: Repeat
     objectives: tuple[Objective, ...]
     places: Places = field(default_factory=Places)
@@ -200,7 +203,7 @@ def parse(text: str, file: str = "monitors.yml", namespace: str | None = None) -
 _KEYS = {
     "name", "task", "positive_class", "window", "rollups", "lateness", "reference",
     "features", "segments", "measures", "false_alarms", "alpha", "alarm", "labels", "fairness", "sampling",
-    "impact", "repeat", "objectives",
+    "impact", "wait", "repeat", "objectives",
 }  # fmt: skip
 
 
@@ -239,6 +242,7 @@ def _model(node: Node) -> Model:
         fairness=fairness,
         sampling=_sampling(node.get("sampling"), window, rollups),
         costs=Costs.parse(node.get("impact"), task),
+        patience=Patience.parse(node.get("wait")),
         repeat=Repeat.parse(node.get("repeat")),
         objectives=read_objectives(node, task, measures, fairness.attributes),
     )

@@ -16,6 +16,7 @@ from .alerts.lifecycle import Horizon
 from .alerts.records import State
 from .causes import frequent
 from .causes import window as of_window
+from .distributions import Distributions
 from .grades import Book
 from .maturity import Ripeness
 from .objectives.keeper import Objectives
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .verdicts import Standard
 
     Progress = Callable[[str, int, int], None]
+    Finished = Callable[[outcomes.Joined, "Summary"], None]
 
 UNJUDGED = ""
 """What a window is judged by that was only counted as yet."""
@@ -51,6 +53,7 @@ class Summary:
         statuses: Verdicts made, by status.
         alarms: Series that began to fire.
         incidents: Incidents that are on.
+        last: End of the last window with predictions that is analysed; None where there is none.
         notes: What the user should know, a sentence each.
     """
 
@@ -60,10 +63,15 @@ class Summary:
     statuses: Mapping[str, int]
     alarms: int
     incidents: int
+    last: datetime | None
     notes: tuple[str, ...]
 
 
-def _silent(_phase: str, _done: int, _total: int) -> None:
+def silent(_phase: str, _done: int, _total: int) -> None:
+    """Report no progress."""
+
+
+def _unwatched(_joined: outcomes.Joined, _summary: Summary) -> None:
     pass
 
 
@@ -74,7 +82,8 @@ def analyze(
     *,
     period: Window | None = None,
     retry_orphans: bool = False,
-    progress: Progress = _silent,
+    progress: Progress = silent,
+    finished: Finished = _unwatched,
 ) -> tuple[outcomes.Joined, list[Summary]]:
     """Join what outcomes there are, and bring the metrics of every model up to date.
 
@@ -85,6 +94,7 @@ def analyze(
         period: Only windows that begin in it; None: all. Those of the reference are counted in any case.
         retry_orphans: Whether outcomes that were set aside are tried again.
         progress: Called with the phase, how much of it is done, and how much there is.
+        finished: Called with what was joined and the summary of a model as soon as that is analysed.
 
     Raises:
         NoDataError: A reference period is over and empty.
@@ -98,7 +108,11 @@ def analyze(
         retry_orphans=retry_orphans,
         progress=lambda done, total: progress("outcomes", done, total),
     )
-    return joined, [_Analysis(cluster, model, now, period, progress).run() for model in monitors.models]
+    summaries = []
+    for model in monitors.models:
+        summaries.append(_Analysis(cluster, model, now, period, progress).run())
+        finished(joined, summaries[-1])
+    return joined, summaries
 
 
 class _Analysis:
@@ -119,9 +133,11 @@ class _Analysis:
         wanted = any(measure.name == joint.NAME for measure in self.model.measures)
         self.joint = joint.Joint(cluster, model, self.binning) if wanted else None
         self.objectives = Objectives(cluster, model, now)
+        self.distributions = Distributions(cluster, model, self.binning)
         self.statuses: Counter[str] = Counter()
         self.alarms = 0
         self.first: dict[WindowSize, datetime] = {}
+        self.last: dict[str, datetime] = {}
         self.notes = list(self.frame.notes)
 
     def run(self) -> Summary:
@@ -139,9 +155,11 @@ class _Analysis:
             self.cluster.refresh(self.cluster.streams.profiles)
             analysed += self._judge(stale, size, yardstick)
         self.cluster.refresh(self.cluster.streams.profiles, self.cluster.streams.metrics)
+        self.last = self.history.last(self.model.window.text, EMPTY)
         on = self._alert()
         notes = tuple(dict.fromkeys([*self.notes, *self.objectives.notes]))
-        return Summary(self.model.name, len(found), analysed, dict(self.statuses), self.alarms, on, notes)
+        last = max(self.last.values(), default=None)
+        return Summary(self.model.name, len(found), analysed, dict(self.statuses), self.alarms, on, last, notes)
 
     def _contents(self, period: Window | None) -> list[Content]:
         query = references.predictions_of(self.model, period)
@@ -210,14 +228,15 @@ class _Analysis:
             for chunk in chunks(self._counted(group, size)):
                 reference, by = yardstick.of(chunk[0][1].window, size)
                 counted = [window for _, window in chunk]
+                shown = self.distributions.stored(counted, size)
                 found = verdicts(self.model, reference, by, counted, book, yardstick.maturity)
                 for (window, profiled), judged in zip(chunk, found, strict=True):
                     of_rows = self._of_rows(profiled, size, reference, by)
                     kept = self.objectives.of_window(profiled, size, judged.verdicts, judged.ripeness)
                     scope = self._scope(window, profiled, size, reference, judged)
-                    self._write(
-                        scope, [*judged.verdicts, *of_rows, *kept], self._marked(window, profiled, size, yardstick)
-                    )
+                    rows = self.distributions.of_window(profiled, size, reference, judged.verdicts, shown)
+                    marked = self._marked(window, profiled, size, yardstick)
+                    self._write(scope, [*judged.verdicts, *of_rows, *kept], rows, marked)
                 waiting += sum(judged.ripeness is Ripeness.EARLY and not judged.weighed for judged in found)
                 done += len(chunk)
                 self.progress(f"{self.model.name} {size.text}: judged", done, len(stale))
@@ -234,7 +253,7 @@ class _Analysis:
 
     def _alert(self) -> int:
         """Bring alerts, incidents and notices up to date; returns how many incidents are on."""
-        last = self.history.last(self.model.window.text, EMPTY)
+        last = self.last
         changed = [
             evaluate.Changed(
                 Horizon(size, rule, self.model.lateness, self.now, max(last.values(), default=None), last.get),
@@ -251,10 +270,10 @@ class _Analysis:
         )
         return sum(incident.state is not State.RESOLVED for incident in found.incidents)
 
-    def _write(self, scope: metrics.Scope, told: Sequence[Verdict], marked: Kept) -> None:
-        """Store the verdicts on a window, and by what it was judged, in one write."""
+    def _write(self, scope: metrics.Scope, told: Sequence[Verdict], rows: Iterable[bytes], marked: Kept) -> None:
+        """Store the verdicts on a window, its distributions, and by what it was judged, in one write."""
         written = metrics.operations(self.cluster.streams.metrics, scope, told)
-        self.cluster.write([*written, *self.history.mark(marked)])
+        self.cluster.write([*written, *rows, *self.history.mark(marked)])
         self._count_statuses(told)
 
     def _count_statuses(self, told: Sequence[Verdict]) -> None:

@@ -13,7 +13,7 @@ from elasticsearch import ApiError, TransportError
 
 from driftline.ingest.client import explain
 
-from . import pipeline
+from . import runs
 from .alerts.delivery.send import send_notices
 from .cluster import StoreError
 from .references import NoDataError
@@ -71,21 +71,18 @@ def run(cluster: Cluster, monitors: Monitors, every: timedelta, lookback: timede
         log.info("stopped")
 
 
-class Stopped(Exception):  # noqa: N818 (a request, not an error)
-    """The user asked to stop."""
-
-
 def turn(cluster: Cluster, monitors: Monitors, lookback: timedelta, stop: threading.Event) -> None:
     """One join and analysis; what fails is said in one line and tried again at the next turn."""
 
     def halt(*_: Any) -> None:
         if stop.is_set():
-            raise Stopped
+            raise runs.Stopped
 
     now = datetime.now(UTC)
     try:
-        joined, summaries = pipeline.analyze(cluster, monitors, now, period=Window(now - lookback, now), progress=halt)
-    except Stopped:
+        period = Window(now - lookback, now)
+        joined, summaries = runs.analyze(cluster, monitors, now, _warn, period=period, progress=halt)
+    except runs.Stopped:
         return
     except (ApiError, TransportError) as error:
         log.warning("turn failed", reason=explain(error))
@@ -101,6 +98,10 @@ def turn(cluster: Cluster, monitors: Monitors, lookback: timedelta, stop: thread
                 **dict(summary.statuses),
             )
     _tell(cluster, monitors)
+
+
+def _warn(reason: str) -> None:
+    log.warning("not recorded", reason=reason)
 
 
 def _tell(cluster: Cluster, monitors: Monitors) -> None:

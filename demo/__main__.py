@@ -10,9 +10,9 @@ import click
 import structlog
 from rich.console import Console
 
-from driftline.analyzers import monitors, pipeline, setup
+from driftline.analyzers import monitors, runs, setup
 from driftline.analyzers.cluster import Cluster
-from driftline.analyzers.commands import Moment, clear_errors, connected, progress_bars
+from driftline.analyzers.commands import Moment, clear_errors, connected, progress_bars, warn
 
 from . import data, model, service, story
 
@@ -48,7 +48,7 @@ def main(namespace: str | None, since: datetime, until: datetime) -> None:
         console.print("[bold]3. Analyse[/] day by day, week by week, month by month")
         cluster = Cluster(client, configuration.streams)
         with progress_bars() as report:
-            pipeline.analyze(cluster, configuration, datetime.now(UTC), progress=report)
+            runs.analyze(cluster, configuration, datetime.now(UTC), warn, progress=report)
         console.print()
         story.tell(cluster, console)
 

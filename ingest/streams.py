@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from .events import Dataset
 
+ANALYZER = "driftline.analyzer"
+"""Dataset of what the analyzer tells of itself: no service writes it."""
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_.]{0,99}")
 
 
@@ -47,6 +49,11 @@ class Streams:
         return self.of(Dataset.SHIPPER)
 
     @property
+    def analyzer(self) -> str:
+        """How analyses went."""
+        return self.of(ANALYZER)
+
+    @property
     def profiles(self) -> str:
         """Window profiles, references and bins."""
         return f"driftline-profiles-{self.namespace}"
@@ -55,6 +62,11 @@ class Streams:
     def metrics(self) -> str:
         """The monitoring index."""
         return f"driftline-metrics-{self.namespace}"
+
+    @property
+    def distributions(self) -> str:
+        """Distributions beside those of the reference, a document per bin."""
+        return f"driftline-distributions-{self.namespace}"
 
     @property
     def alerts(self) -> str:

@@ -99,7 +99,7 @@ def streams(client: Elasticsearch, namespace: str) -> Iterator[Streams]:
     """The names in this test's namespace; the plain indices are deleted in the end."""
     names = Streams(namespace)
     yield names
-    for index in (names.profiles, names.metrics, names.alerts):
+    for index in (names.profiles, names.metrics, names.distributions, names.alerts):
         client.indices.delete(index=index, ignore_unavailable=True)
 
 

@@ -92,6 +92,7 @@ def of_incident(incident: Incident) -> dict[str, Any]:
                 "until": _moment(incident.until),
                 "resolution": incident.resolution.value if incident.resolution else None,
                 "parent": incident.parent,
+                "severe": incident.severe,
                 "alerts": {kind.value: count for kind, count in incident.alerts.items()},
                 "impact": asdict(incident.impact) if incident.impact else None,
                 "evidence": dict(incident.evidence) or None,
@@ -118,6 +119,7 @@ def to_incident(document: Document) -> Incident:
         alerts={Kind(kind): count for kind, count in found["alerts"].items()},
         impact=Impact(**{**impact, "basis": Basis(impact["basis"])}) if impact else None,
         title=document["message"],
+        severe=found.get("severe", False),
         evidence=found.get("evidence", {}),
     )
 

@@ -157,11 +157,13 @@ class _Evaluation:
         said, acknowledged = self.store.notices(identities), self.store.acknowledged(identities)
         members = incidents.members(fired)
         sayings: list[Saying] = []
-        for incident in found:
+        for whole in found:
+            told = Told.of(said.get(whole.id, ()))
+            incident = self.model.patience.of(whole, self.now, told.severity)
             sayings += notices.decide(
                 incident,
                 documents.of_incident(incident),
-                Told.of(said.get(incident.id, ())),
+                told,
                 silencing(silences, incident, members[incident.id], self.now),
                 self.model.repeat,
                 self.now,
@@ -172,7 +174,10 @@ class _Evaluation:
 
 def _same(found: Incident, before: Incident) -> bool:
     def told(incident: Incident) -> tuple[object, ...]:
-        return incident.state, incident.parent, dict(incident.alerts), incident.until, incident.title
+        return (
+            *(incident.state, incident.parent, dict(incident.alerts), incident.until, incident.title),
+            incident.severe,
+        )
 
     return told(found) == told(before)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from ..causes.cause import Kind as Cause
+from ..firing import Level
 from ..measures import by_name
 from ..profiles.store import document_id
 from ..windows import WindowSize, iso, parse_moment
@@ -130,6 +131,7 @@ def incident(identity: str, alerts: Sequence[Alert]) -> Incident:
         alerts={kind: kinds[kind] for kind in Kind if kind in kinds},
         impact=None,
         title=title(chosen, alerts),
+        severe=any(alert.peak.get("metric", {}).get("level") == Level.SEVERE for alert in alerts),
     )
 
 

@@ -180,6 +180,7 @@ class Incident:
         alerts: How many alerts it has, by kind.
         impact: What it costs; None where that is not known.
         title: One line.
+        severe: Whether one of its windows was far beyond doubt.
         evidence: What was found on it; empty before.
     """
 
@@ -196,6 +197,7 @@ class Incident:
     alerts: Mapping[Kind, int]
     impact: Impact | None
     title: str
+    severe: bool = False
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 

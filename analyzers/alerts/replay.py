@@ -114,5 +114,6 @@ def _incidents(
             if of_version == version and whole.since <= window.start < (whole.until or end)
         ]
         cost = impact.impact(model.task, model.costs, inside)
-        found.append(replace(whole, impact=cost, severity=promised.severity(parts, model.costs.severity(cost))))
+        whole = replace(whole, impact=cost, severity=promised.severity(parts, model.costs.severity(cost)))
+        found.append(model.patience.of(whole, end))
     return sorted(found, key=lambda incident: (incident.fired, incident.id))

@@ -65,6 +65,22 @@ def _others(predicted: Mapping[str, int], classes: Sequence[str]) -> int:
     return sum(count for label, count in predicted.items() if label not in classes)
 
 
+def score_field(scored: str, task: Task) -> str:
+    """The name that metrics of a class's score carry in `feature.name`."""
+    return events.PREDICTION_SCORE if task is Task.BINARY else f"{events.PREDICTION_PROBABILITIES}.{scored}"
+
+
+def counted_in(binning: Binning, task: Task) -> dict[str, NumericBins | tuple[str, ...]]:
+    """What each of `distributions` is counted in: bins, or categories; by the same name."""
+    found: dict[str, NumericBins | tuple[str, ...]] = {**binning.numeric, **binning.categorical}
+    found |= {score_field(name, task): bins for name, bins in binning.scores.items()}
+    if binning.value:
+        found[events.PREDICTION_VALUE] = binning.value
+    if binning.classes:
+        found[events.PREDICTION_LABEL] = binning.classes
+    return found
+
+
 def distributions(profiles: Sequence[Profile], binning: Binning, task: Task) -> Iterator[tuple[str, Distribution]]:
     """All distributions of some windows' profiles, by the name that metrics carry in `feature.name`."""
     for name, bins in binning.numeric.items():
@@ -72,8 +88,7 @@ def distributions(profiles: Sequence[Profile], binning: Binning, task: Task) -> 
     for name in binning.categorical:
         yield name, of_categories([profile.categorical[name] for profile in profiles])
     for name, bins in binning.scores.items():
-        field = events.PREDICTION_SCORE if task is Task.BINARY else f"{events.PREDICTION_PROBABILITIES}.{name}"
-        yield field, of_scores([profile.scores[name] for profile in profiles], bins)
+        yield score_field(name, task), of_scores([profile.scores[name] for profile in profiles], bins)
     if binning.value:
         values = [profile.value for profile in profiles if profile.value is not None]
         if len(values) == len(profiles):

@@ -26,11 +26,17 @@ KINDS = ("driftline.alert", "driftline.incident", "driftline.notice", "driftline
 MODEL = monitors.parse("models: [{name: churn, task: binary, positive_class: leaves, window: 1d}]").models[0]
 
 
+def _gather(_incident, _alerts):
+    """Evidence."""
+    return {"checked": ["recall"]}
+
+
 class World:
     """A monitoring index to write to, and evaluations of it."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, model: monitors.Model = MODEL) -> None:
         self.cluster = cluster
+        self.model = model
         self.last = 0
 
     def write(self, measure: str, levels: str, feature: str | None = None, **metric) -> None:
@@ -58,9 +64,9 @@ class World:
         """An evaluation after so many days; windows from the day given on have changed."""
         now = START + (self.last if days is None else days) * DAY
         end = START + self.last * DAY
-        horizon = Horizon(WindowSize("1d"), MODEL.alarm, timedelta(0), now, end, lambda _: end)
+        horizon = Horizon(WindowSize("1d"), self.model.alarm, timedelta(0), now, end, lambda _: end)
         changed = [evaluate.Changed(horizon, None if since is None else START + since * DAY)]
-        return evaluate.evaluate(self.cluster, MODEL, changed, now, lambda _incident, _alerts: {"checked": ["recall"]})
+        return evaluate.evaluate(self.cluster, self.model, changed, now, _gather)
 
     def stored(self, dataset: str) -> list[dict]:
         """All documents of a kind."""
@@ -104,6 +110,19 @@ def test_an_incident_from_its_first_bad_window_to_its_end(world):
     assert (incident.state, incident.until) == ("resolved", START + 6 * DAY)
     assert world.turn().incidents[0].state == "resolved"
     assert world.told() == ["opened", "resolved"]
+
+
+def test_an_incident_waits_before_it_pages_and_its_document_says_what_it_is(cluster):
+    """A broken promise would page at once: with a wait it is a ticket first, and a severe one is not kept."""
+    text = "models: [{name: churn, task: binary, positive_class: leaves, window: 1d, wait: {page: 5d}}]"
+    world = World(cluster, monitors.parse(text).models[0])
+    world.write("objective_burn_rate", "ccbb", feature="fast")
+    world.turn()
+    (incident,) = world.stored("driftline.incident")
+    assert (incident["incident"]["severity"], incident["incident"]["severe"]) == ("page", False)
+    world.turn(days=7.5, since=None)
+    severities = [(n["notice"]["telling"], n["notice"]["severity"]) for n in world.stored("driftline.notice")]
+    assert severities[:2] == [("opened", "ticket"), ("escalated", "page")]
 
 
 def test_what_came_to_nothing_leaves_nothing(world):

@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import threading
 import time
@@ -15,7 +16,9 @@ from datetime import UTC, datetime
 from email import policy
 
 import pytest
+import trustme
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 from click.testing import CliRunner
 
 from driftline.analyzers import monitors
@@ -23,6 +26,8 @@ from driftline.analyzers.alerts.delivery.channels import channels
 from driftline.analyzers.alerts.delivery.commands import notices
 from driftline.cli import main
 
+# The server asks for STARTTLS even where the connection is private already.
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 MODEL = "models: [{name: m, task: regression, window: 1h}]\n"
 
 
@@ -77,6 +82,60 @@ def test_mail_of_one_incident_is_a_thread(mail, send):
     assert len({message["Message-ID"] for message in mail.messages}) == 7
     assert first.get_body(("html",)).get_content().startswith("<!doctype html>")
     assert any(message["Subject"].strip().startswith("Over after 3 h: [page] test") for message in later)
+
+
+@pytest.fixture(params=["tls", "starttls"])
+def private_mail(request, free_port, monkeypatch, tmp_path):
+    """A mail server that takes mail over TLS alone, from whom it knows; its authority is trusted."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("MAIL_PASSWORD", "right")
+    box = Mailbox()
+
+    def known(_server, _session, _envelope, _mechanism, given):
+        return AuthResult(success=(given.login, given.password) == (b"d", b"right"), handled=False)
+
+    options = {"authenticator": known, "auth_required": True}
+    if request.param == "starttls":
+        options |= {"tls_context": context, "require_starttls": True}
+    else:
+        options |= {"ssl_context": context, "auth_require_tls": False}
+    controller = Controller(box, hostname="127.0.0.1", port=free_port(), **options)
+    controller.start()
+    address = f"server: 127.0.0.1, port: {controller.port}, encryption: {request.param}"
+    who = "user: d, password: 'env:MAIL_PASSWORD'"
+    box.channel = f"{{kind: mail, {address}, {who}, from: d@example.org, to: [o@example.org]}}"
+    yield box
+    controller.stop()
+
+
+def test_mail_over_tls_is_sent_with_a_password(private_mail, send):
+    """From the start, or by STARTTLS."""
+    result = send(private_mail.channel)
+    assert result.exit_code == 0, result.output
+    assert len(private_mail.messages) == 7
+
+
+def test_a_wrong_password_is_told_and_not_shown(private_mail, send, monkeypatch):
+    """The server's answer, and nothing of the password."""
+    monkeypatch.setenv("MAIL_PASSWORD", "secret-and-wrong")
+    result = send(private_mail.channel)
+    assert result.exit_code == 1
+    assert "SMTP 535" in result.output
+    assert "secret-and-wrong" not in result.output
+    assert not private_mail.messages
+
+
+def test_a_server_that_nobody_vouches_for_gets_no_mail(private_mail, send, monkeypatch):
+    """Nor the password."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+    result = send(private_mail.channel)
+    assert result.exit_code == 1
+    assert "SSLCertVerificationError" in result.output
+    assert not private_mail.messages
 
 
 @pytest.mark.parametrize(("answer", "told"), [("451 later", "SMTP 451"), ("554 never", "SMTP 554")])

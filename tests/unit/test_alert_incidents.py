@@ -10,6 +10,7 @@ import pytest
 from driftline.analyzers import monitors
 from driftline.analyzers.alerts import documents, incidents, people
 from driftline.analyzers.alerts.impact import Costs, impact
+from driftline.analyzers.alerts.patience import Patience
 from driftline.analyzers.alerts.records import Alert, Basis, Kind, Resolution, Series, Severity, State
 from driftline.analyzers.measures import Task
 from driftline.analyzers.settings import ConfigError
@@ -254,6 +255,8 @@ MODEL = "models: [{name: m, task: binary, positive_class: a, window: 1h, %s}]"
         ("impact: {eror: 1}", "impact.eror: unknown 'eror' (did you mean 'error'?)"),
         ("impact: {error: -1}", "impact.error: got -1, allowed: a number from 0"),
         ("impact: {page: 5, ticket: 10}", "impact.page: got 5, allowed: a number from 10 on"),
+        ("wait: {digest: 1h}", "wait"),
+        ("wait: {page: soon}", "wait.page: got 'soon', allowed: a length such as"),
         ("repeat: {first: soon}", "repeat.first: got 'soon', allowed: a length such as"),
         ("repeat: {factor: 0.5}", "repeat.factor: got 0.5, allowed: a number from 1 to 10"),
     ],
@@ -267,10 +270,13 @@ def test_settings_that_are_not_allowed(text, told):
 
 def test_settings():
     """As they are read."""
-    text = MODEL % "impact: {false_negative: 20, unit: EUR, page: 500}, repeat: {first: 1h, factor: 3}"
+    text = (
+        MODEL % "impact: {false_negative: 20, unit: EUR, page: 500}, repeat: {first: 1h, factor: 3}, wait: {page: 2h}"
+    )
     (model,) = monitors.parse(text).models
     assert model.costs == Costs(false_negative=20, unit="EUR", page=500)
     assert (model.repeat.first, model.repeat.factor) == (HOUR, 3)
+    assert model.patience == Patience(page=2 * HOUR)
 
 
 def test_only_a_binary_model_has_false_positives():

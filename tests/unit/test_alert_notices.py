@@ -9,6 +9,7 @@ import pytest
 
 from driftline.analyzers.alerts import notices
 from driftline.analyzers.alerts.notices import HISTORY, Repeat, Told, decide
+from driftline.analyzers.alerts.patience import Patience
 from driftline.analyzers.alerts.records import Alert, Incident, Kind, Severity, State, Telling
 from driftline.analyzers.alerts.silences import Matcher, Silence, of_silence, silencing, to_silence
 from driftline.analyzers.alerts.store import of_saying
@@ -53,6 +54,38 @@ class Desk:
             self.ids.add(saying.notice.id)
             self.stored.append(of_saying(saying)["notice"])
         return [f"({s.notice.telling})" if s.suppressed else str(s.notice.telling) for s in said]
+
+
+@pytest.mark.parametrize(
+    ("hours", "severity"),
+    [(0, Severity.DIGEST), (1, Severity.TICKET), (2.9, Severity.TICKET), (3, Severity.PAGE), (99, Severity.PAGE)],
+)
+def test_an_incident_calls_no_more_than_it_has_lasted_for(hours, severity):
+    """What would page is a ticket before, and in the digest before that."""
+    patience = Patience(page=6 * HOUR, ticket=4 * HOUR)
+    assert patience.of(WORSE, NOW + hours * HOUR).severity is severity
+    assert patience.of(replace(WORSE, severity=Severity.DIGEST), NOW).severity is Severity.DIGEST
+
+
+def test_what_is_far_beyond_doubt_calls_at_once():
+    """However long others must wait."""
+    assert Patience(page=99 * HOUR).of(replace(WORSE, severe=True), NOW).severity is Severity.PAGE
+
+
+def test_one_that_is_over_never_pages_for_having_been_over_for_long():
+    """It has lasted until its end, and no longer."""
+    ended = replace(WORSE, state=State.RESOLVED, until=NOW)
+    assert Patience(page=6 * HOUR).of(ended, NOW + 99 * HOUR).severity is Severity.TICKET
+
+
+def test_what_people_know_of_is_not_taken_back():
+    """Data that came late moved its start: who was paged is told of its end as of a page."""
+    assert Patience(page=6 * HOUR).of(WORSE, NOW, Severity.PAGE).severity is Severity.PAGE
+
+
+def test_without_a_wait_all_call_at_once():
+    """That is the default."""
+    assert Patience().of(WORSE, WORSE.since) == WORSE
 
 
 def test_the_life_of_an_incident():

@@ -54,7 +54,7 @@ def test_no_port_is_open_to_others(content: dict[str, Any]) -> None:
     """Security is off, so every port is bound to the loopback address."""
     assert content["services"]["elasticsearch"]["environment"]["xpack.security.enabled"] == "false"
     ports = [port for service in content["services"].values() for port in service.get("ports", [])]
-    assert ports == ["127.0.0.1:9200:9200", "127.0.0.1:5601:5601"]
+    assert ports == ["127.0.0.1:9200:9200", "127.0.0.1:5601:5601", "127.0.0.1:3000:3000"]
     assert compose.URL == "http://127.0.0.1:9200"
     assert compose.KIBANA_URL == "http://127.0.0.1:5601"
 
@@ -97,6 +97,25 @@ def test_the_analyzer_starts_when_asked_for(content: dict[str, Any]) -> None:
     assert mount["read_only"]
     assert mount["bind"]["create_host_path"] is False
     assert f'CMD ["run", "--config", "{mount["target"]}"]' in (CHECKOUT / "Dockerfile").read_text()
+
+
+def test_grafana_starts_when_asked_for(content: dict[str, Any]) -> None:
+    """It is behind a profile, reads what is in `grafana/` and cannot change it; all may look, nobody can log in."""
+    grafana = content["services"]["grafana"]
+    assert grafana["profiles"] == ["grafana"]
+    mounts = [mount.split(":") for mount in grafana["volumes"]]
+    assert all((CHECKOUT / source).is_dir() and mode == "ro" for source, _, mode in mounts)
+    provider = yaml.safe_load((CHECKOUT / "grafana/provisioning/dashboards/driftline.yml").read_text())["providers"][0]
+    assert {source: target for source, target, _ in mounts} == {
+        "./grafana/provisioning": "/etc/grafana/provisioning",
+        "./grafana/dashboards": provider["options"]["path"],
+    }
+    environment = grafana["environment"]
+    assert environment["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert environment["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
+    assert environment["GF_AUTH_BASIC_ENABLED"] == "false"
+    sources = yaml.safe_load((CHECKOUT / "grafana/provisioning/datasources/driftline.yml").read_text())["datasources"]
+    assert {source["url"].removeprefix("$") for source in sources} <= set(environment)
 
 
 def test_the_image_gets_all_that_the_wheel_is_made_of() -> None:

@@ -15,6 +15,8 @@ def test_the_names_in_a_namespace():
     assert streams.outcomes == "logs-driftline.outcomes-shop_eu"
     assert streams.changes == "logs-driftline.changes-shop_eu"
     assert streams.deadletter == "logs-driftline.deadletter-shop_eu"
+    assert streams.analyzer == "logs-driftline.analyzer-shop_eu"
+    assert streams.distributions == "driftline-distributions-shop_eu"
     assert streams.profiles == "driftline-profiles-shop_eu"
     assert streams.metrics == "driftline-metrics-shop_eu"
     assert streams.alerts == "driftline-alerts-shop_eu"

@@ -1,0 +1,1 @@
+"""What Grafana's dashboards are made of; `make grafana` writes them."""

@@ -1,0 +1,48 @@
+"""The roles that setup installs are enough for those whom they are for, on a cluster that asks who one is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from synthetic import EPOCH, documents, sample
+
+from driftline.analyzers import monitors, runs, setup
+from driftline.analyzers.cluster import Cluster
+from driftline.analyzers.windows import iso
+from driftline.ingest.client import connect
+from driftline.ingest.events import Task
+from driftline.ingest.shipper import Shipper
+
+MONITORS = f"""
+models:
+  - name: m
+    task: regression
+    window: 1h
+    reference: {{start: {iso(EPOCH)}, end: {iso(EPOCH + timedelta(hours=2))}}}
+"""
+
+
+def test_the_role_of_the_analyzer_is_enough_to_analyse(secured, namespace):
+    """It makes its own indices and the stream that tells how it does, and nothing is left unsaid."""
+    configuration = monitors.parse(MONITORS, namespace=namespace)
+    streams = configuration.streams
+
+    def as_admin():
+        return connect(secured.url, basic_auth=(secured.user, secured.password))
+
+    with as_admin() as admin:
+        setup.install(admin)
+        # A node from the distribution that tests use does not tell that it has security on.
+        (role,) = [asset for asset in setup.assets() if asset.kind == "roles" and asset.name == "driftline-analyzer"]
+        admin.security.put_role(name=role.name, body=role.body)
+        admin.security.put_user(username="analyzer", password="a-password", roles=["driftline-analyzer"])
+        with Shipper(client=as_admin, namespace=namespace, block=True) as shipper:
+            for document in documents(sample(Task.REGRESSION, 200, days=0.2), namespace):
+                shipper.send(document)
+            assert shipper.flush(60)
+        with connect(secured.url, basic_auth=("analyzer", "a-password")) as client:
+            runs.analyze(Cluster(client, streams), configuration, datetime.now(UTC), pytest.fail)
+        admin.indices.refresh(index=f"{streams.analyzer},{streams.distributions}")
+        assert admin.count(index=streams.analyzer)["count"] == 4
+        assert admin.count(index=streams.distributions)["count"] > 0
