@@ -95,7 +95,8 @@ def test_a_killed_demo_run_again_holds_every_event_once(demo, stored, client, st
     _rules_ask(client, streams.namespace)
 
 
-def test_the_demo_writes_the_page_of_its_gravest_incident(spring, spring_page):
+@pytest.mark.usefixtures("spring")
+def test_the_demo_writes_the_page_of_its_gravest_incident(spring_page):
     """One file, that a browser shows."""
     assert "<h1>" in spring_page.read_text(encoding="utf-8")
 
