@@ -51,7 +51,10 @@ def tell(cluster: Cluster, console: Console) -> None:
     missing = replace(whole, feature=None, size="1d", measure="missing_rate", status="critical")
     for line in _gone(search.metrics(cluster, missing)):
         console.print(line, highlight=False)
-    console.print(_fired(search.metrics(cluster, replace(whole, feature=None, until=YEAR_ENDS, alarm=Alarm.FIRING))))
+    alarms = list(search.metrics(cluster, replace(whole, feature=None, until=YEAR_ENDS, alarm=Alarm.FIRING)))
+    console.print(_fired(metric for metric in alarms if not _of_groups(metric)))
+    for line in _unequal(filter(_of_groups, alarms)):
+        console.print(line, highlight=False)
     _worst_day(cluster, days, console)
     _next(cluster.streams.namespace, console)
 
@@ -182,6 +185,21 @@ def _fired(alarms: Iterable[Mapping[str, Any]]) -> Table:
     )
     table.caption_justify = "left"
     return table
+
+
+def _of_groups(metric: Mapping[str, Any]) -> bool:
+    return bool(metric["metric"]["family"] == "fairness")
+
+
+def _unequal(alarms: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """That groups are not treated alike: told apart, since it is so all year and is no drift."""
+    by_attribute: dict[str, dict[str, str]] = {}
+    for metric in alarms:
+        first = by_attribute.setdefault(metric["feature"]["name"], {})
+        name, start = metric["metric"]["name"], metric["window"]["start"][:10]
+        first[name] = min(first.get(name, start), start)
+    for attribute, first in by_attribute.items():
+        yield f"Not the same for each {attribute} since {min(first.values())}: {_listed(sorted(first))}."
 
 
 def _worst_day(cluster: Cluster, days: Metrics, console: Console) -> None:

@@ -9,9 +9,9 @@ from benchmarks.parts import command
 from benchmarks.statistics import causes, coverage, judging, labels, month, power
 
 PARTS = {
+    "judging": judging.figures,
     "month": month.figures,
     "power": power.figures,
-    "judging": judging.figures,
     "labels": labels.figures,
     "causes": causes.figures,
     "coverage": coverage.figures,

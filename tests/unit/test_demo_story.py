@@ -56,6 +56,17 @@ def test_features_that_were_gone_are_told_by_day():
     assert list(story._gone(found)) == ["No value all day on 2013-12-31: dewp and temp."]
 
 
+def test_unequal_treatment_is_told_apart_from_drift():
+    """A sentence an attribute: since when, and by which measures."""
+    found = [
+        metric("2013-05-01", "demographic_parity_ratio", 0.5, feature="origin"),
+        metric("2013-03-01", "demographic_parity_ratio", 0.6, feature="origin"),
+        metric("2013-04-01", "calibration_gap", 0.2, feature="origin"),
+    ]
+    (sentence,) = story._unequal(found)
+    assert sentence == "Not the same for each origin since 2013-03-01: calibration_gap and demographic_parity_ratio."
+
+
 @pytest.mark.parametrize(("names", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")])
 def test_lists_read_as_people_write_them(names, text):
     """Commas, and an `and` before the last."""
