@@ -73,6 +73,15 @@ def test_drift_says_which_feature_moved_most_and_how_far(shown):
     assert ("temp", True) == (farthest["Feature"], 1.5 < farthest["Largest shift"] < 2.5)
 
 
+def test_drift_is_green_while_the_weather_is_that_of_the_reference(shown):
+    """A cold day is as far from two months as a fault may be, and is no drift; an April of warm days is."""
+    winter = shown("Drift", "Features by time", searches.Period("2013-01-01", "2013-02-28"))
+    assert {"temp", "pressure", "precip"} <= {row["Feature"] for row in winter}
+    weather = ("temp", "dewp", "humid", "pressure", "precip", "visib", "wind_dir", "wind_speed", "wind_gust")
+    assert not any(row["Drifted"] for row in winter if row["Feature"] in weather)
+    assert any(row["Drifted"] for row in shown("Drift", "Features by time", APRIL) if row["Feature"] == "temp")
+
+
 def test_drift_shows_the_distribution_of_the_chosen_feature(shown):
     """The warmest bins hold more of April than of the reference; all bins hold all of each."""
     chosen = 'feature.name : "temp" and window.size : "month"'
