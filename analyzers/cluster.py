@@ -54,6 +54,11 @@ class Cluster:
     client: Elasticsearch
     streams: Streams
 
+    @property
+    def url(self) -> str:
+        """Its address, as people are told."""
+        return str(self.client.transport.node_pool.all()[0].base_url)
+
     def has_templates(self) -> bool:
         """Whether `driftline setup` has run, as far as one may ask."""
         try:

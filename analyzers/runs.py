@@ -123,7 +123,9 @@ def analyze(
     except Exception as error:
         left = [model.name for model in monitors.models[len(told) :]]
         failed = [Done(name, moments[-1], datetime.now(UTC), error=error) for name in left]
-        record(cluster, [*done(), *failed], warn)
+        # A cluster that is away takes no record either, and that it is away is told once.
+        if not isinstance(error, TransportError):
+            record(cluster, [*done(), *failed], warn)
         raise
     record(cluster, [*done()], warn)
     return answer
@@ -134,7 +136,7 @@ def record(cluster: Cluster, done: Sequence[Done], warn: Warn) -> None:
     try:
         _store(cluster, done)
     except (ApiError, TransportError) as error:
-        warn(f"how the analysis went was not stored: {explain(error)}")
+        warn(f"how the analysis went was not stored: {explain(error, cluster.url)}")
     except StoreError as error:
         warn(f"how the analysis went was not stored: {error}")
 

@@ -85,7 +85,7 @@ def turn(cluster: Cluster, monitors: Monitors, lookback: timedelta, stop: thread
     except runs.Stopped:
         return
     except (ApiError, TransportError) as error:
-        log.warning("turn failed", reason=explain(error))
+        log.warning("turn failed", reason=explain(error, cluster.url))
     except (NoDataError, StoreError) as error:
         log.warning("turn failed", reason=str(error))
     else:
@@ -109,7 +109,7 @@ def _tell(cluster: Cluster, monitors: Monitors) -> None:
     try:
         done = send_notices(cluster, monitors.notify, datetime.now(UTC))
     except (ApiError, TransportError) as error:
-        log.warning("notices not sent", reason=explain(error))
+        log.warning("notices not sent", reason=explain(error, cluster.url))
     except StoreError as error:
         log.warning("notices not sent", reason=str(error))
     else:

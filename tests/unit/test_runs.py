@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from elasticsearch import ConnectionError as NoConnection
 from elasticsearch import ConnectionTimeout
 
 from driftline.analyzers import monitors, pipeline, runs
-from driftline.analyzers.cluster import StoreError
+from driftline.analyzers.cluster import Cluster, StoreError
 from driftline.analyzers.outcomes import Joined
 from driftline.analyzers.pipeline import Summary
+from driftline.ingest.client import connect
+from driftline.ingest.streams import Streams
 
 START = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 END = START + timedelta(seconds=1.5)
@@ -116,6 +119,18 @@ def test_an_error_is_told_of_each_model_that_it_kept_from_being_analysed(monkeyp
     assert [(done.model, done.error) for done in told] == [("a", None), ("b", error)]
 
 
+def test_a_cluster_that_is_away_is_not_asked_for_a_record(monkeypatch, told):
+    """The error says it, once."""
+
+    def away(*_, **__):
+        msg = "refused"
+        raise NoConnection(msg)
+
+    with pytest.raises(NoConnection):
+        _analyses(monkeypatch, away)
+    assert told == []
+
+
 def test_an_analysis_that_is_stopped_is_no_failure(monkeypatch, told):
     """Someone asked for it: nothing is told."""
 
@@ -136,6 +151,7 @@ def test_a_record_that_cannot_be_stored_is_said_and_nothing_else_happens(monkeyp
 
     monkeypatch.setattr(runs, "_store", deaf)
     said: list[str] = []
-    runs.record(None, [], said.append)
+    with connect("http://127.0.0.1:9") as client:
+        runs.record(Cluster(client, Streams()), [], said.append)
     (only,) = said
     assert only.startswith("how the analysis went was not stored: ")
