@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -20,9 +19,9 @@ from .alerts.patience import Patience
 from .alerts.places import Places
 from .budget import Budget
 from .firing import Rule
-from .judge import default_threshold
 from .maturity import Early, Labels
-from .measures import MEASURES, Compare, Direction, Measure, Subject, Task, Threshold, by_name
+from .measures import Measure, Task, Threshold
+from .measures_setting import read_measures
 from .moving import Moving
 from .objectives.setting import Objective, read_objectives
 from .profiles.request import CROSS
@@ -218,7 +217,7 @@ def _model(node: Node) -> Model:
         positive.refuse(f"nothing: only a binary model has a positive class, this one is {task}")
     window = node["window"].size()
     fairness = _fairness(node.get("fairness"), task)
-    measures, thresholds = _measures(node.get("measures"), task, fair=bool(fairness.attributes))
+    measures, thresholds = read_measures(node.get("measures"), task, fair=bool(fairness.attributes))
     named = [_segment(item) for item in node.list("segments")]
     budget, alpha = _budget(node)
     rollups = tuple(_rollup(item, window) for item in node.list("rollups"))
@@ -340,70 +339,3 @@ def _features(node: Node | None) -> dict[str, str] | None:
     if node is None:
         return None
     return {name: node[name].choice(FEATURE_KINDS) for name in node.mapping()}
-
-
-def _measures(node: Node | None, task: Task, *, fair: bool) -> tuple[tuple[Measure, ...], dict[str, Threshold]]:
-    gaps = [measure.name for measure in MEASURES if measure.subject is Subject.ATTRIBUTE]
-    able = [m for m in MEASURES if task in m.tasks and m.subject not in (Subject.OBJECTIVE, Subject.FEEDBACK)]
-    possible = {m.name: m for m in able if fair or m.name not in gaps}
-    if node is None:
-        chosen: dict[str, Node | None] = {name: None for name, measure in possible.items() if measure.default}
-    else:
-        chosen = {name: node.get(name) for name in node.mapping()}
-        for name in chosen:
-            if name not in possible:
-                lack = " without `fairness`" if name in gaps else ""
-                node.child(name, name).unknown(possible, f"measures of a {task} model{lack}")
-    if fair:
-        chosen = dict.fromkeys(gaps) | chosen
-    thresholds = {}
-    for name, settings in chosen.items():
-        threshold = _threshold(by_name(name), settings)
-        if threshold.warning is not None or threshold.critical is not None:
-            thresholds[name] = threshold
-    for name in chosen:
-        package = possible[name].needs_package
-        if node is not None and package is not None and find_spec(package) is None:
-            node.child(name, name).refuse("this measure only after `pip install 'driftline[learning]'`")
-    return tuple(possible[name] for name in chosen), thresholds
-
-
-_FORMS: dict[str, tuple[Compare, Direction | None]] = {
-    "above": (Compare.VALUE, Direction.HIGHER),
-    "below": (Compare.VALUE, Direction.LOWER),
-    "worse_by": (Compare.CHANGE, None),
-    "worse_by_ratio": (Compare.RATIO, None),
-}
-_ALLOWED_FLOOR = f"a number, or one of {{{', '.join(_FORMS)}: number}}"
-
-
-def _threshold(measure: Measure, node: Node | None) -> Threshold:
-    default = default_threshold(measure)
-    if node is None or node.value is None:
-        return default
-    node.keys({"warning", "critical", "min_samples"})
-    found = {level: _floor(default, node[level]) for level in ("warning", "critical") if node.get(level)}
-    kinds = {kind for kind, _ in found.values()}
-    if len(kinds) > 1:
-        node.refuse("warning and critical of the same form")
-    compare, direction = kinds.pop() if kinds else (default.compare, default.direction)
-    floors = {level: floor for level, (_, floor) in found.items()}
-    samples = node.get("min_samples")
-    return Threshold(
-        compare=compare,
-        direction=direction,
-        warning=floors.get("warning") if found else default.warning,
-        critical=floors.get("critical") if found else default.critical,
-        min_samples=int(samples.number(low=1)) if samples else default.min_samples,
-    )
-
-
-def _floor(default: Threshold, node: Node) -> tuple[tuple[Compare, Direction], float]:
-    if not isinstance(node.value, Mapping):
-        return (default.compare, default.direction), node.number(allowed=_ALLOWED_FLOOR)
-    node.keys(_FORMS)
-    if len(node.value) != 1:
-        node.refuse(_ALLOWED_FLOOR)
-    (form,) = node.value
-    compare, direction = _FORMS[form]
-    return (compare, direction or default.direction), node[form].number()

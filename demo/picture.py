@@ -10,7 +10,20 @@ import click
 from playwright.sync_api import sync_playwright
 
 WIDTH, HEIGHT, SCALE = 1100, 1625, 0.8
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def chromium() -> str | None:
+    """Where Chromium is; None where there is none."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @click.command()
@@ -18,7 +31,7 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--dis
 @click.argument("picture", type=click.Path(path_type=Path, dir_okay=False))
 def main(page: Path, picture: Path) -> None:
     """Write the top of PAGE, with its charts drawn, to PICTURE."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = chromium()
     if program is None:
         click.echo("driftline: no Chromium here: install chromium", err=True)
         sys.exit(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,17 +10,9 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from demo.picture import FLAGS, chromium
 from playwright.sync_api import Browser, Page, sync_playwright
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 GRAVE = ("serious", "critical")
 PAINTED = """() => new Promise(resolve => new PerformanceObserver(list => {
   const found = list.getEntriesByName('first-contentful-paint');
@@ -31,7 +22,7 @@ PAINTED = """() => new Promise(resolve => new PerformanceObserver(list => {
 
 def program() -> str:
     """Where Chromium is; where there is none, CI fails and people skip."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = chromium()
     if found is None and "CI" in os.environ:
         pytest.fail("no Chromium: install chromium")
     if found is None:

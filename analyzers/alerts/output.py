@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..measures import by_name
-from ..reading.output import minute, number
+from ..reading.output import interval, minute, number
 from ..windows import iso
 from .people import Precision, Whole
 from .records import Alert, Document, Impact, Incident
@@ -32,10 +32,16 @@ def incident_row(incident: Incident) -> Sequence[str]:
         incident.model,
         incident.kind,
         f"{sum(incident.alerts.values()):,}",
-        incident.title.removeprefix(f"{incident.model}: ").rpartition(" since ")[0],
+        what(incident),
         loss(incident.impact),
         incident.id[:SHORT],
     )
+
+
+def what(incident: Incident) -> str:
+    """An incident's title without the model and the time, which stand beside it."""
+    text = incident.title.removeprefix(f"{incident.model}: ")
+    return text.rpartition(" since ")[0] or text
 
 
 def loss(impact: Impact | None) -> str:
@@ -57,7 +63,7 @@ def alert_row(alert: Alert) -> Sequence[str]:
         alert.series.feature or "",
         "=".join(alert.series.segment) if alert.series.segment else "",
         number(metric.get("value")),
-        f"{number(metric['lower'])} to {number(metric['upper'])}" if {"lower", "upper"} <= metric.keys() else "",
+        interval(metric.get("lower"), metric.get("upper")),
         number(metric.get("reference_value")),
         number(metric.get("threshold")),
         f"{metric.get('sample_size', 0):,}",

@@ -14,7 +14,7 @@ from ..measures import Status, alerting
 from ..profiles.store import document_id
 from ..windows import Window, WindowSize, iso
 from . import documents
-from .records import Alert, Document, Incident, State
+from .records import Alert, Document, Incident, Severity, State
 from .silences import Silence, to_silence
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def incidents(
 
 
 def _urgency(incident: Incident) -> tuple[Any, ...]:
-    severities = ("page", "ticket", "digest")
+    severities = list(Severity)
     on = incident.state is not State.RESOLVED
     return (not on, severities.index(incident.severity) if on else 0, -incident.since.timestamp(), incident.id)
 

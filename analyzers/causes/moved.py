@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..arrays import FloatArray
+from ..profiles.binning import NumericBins
 from .categories import Categories
 from .cause import Cause, Kind, number
 from .numbers import Numbers
@@ -18,12 +19,9 @@ LEAST = 0.005
 
 def of_numbers(change: Numbers) -> Cause:
     """The coarse bins that gained and lost most."""
-    edges, starts = change.bins.edges, change.bins.coarse
-    borders = [-np.inf, *(float(edges[start - 1]) for start in starts[1:]), np.inf]
-    names = [between(low, high) for low, high in pairwise(borders)]
     inner = np.diff(change.observed - change.expected)
-    gains = np.add.reduceat(inner, starts)
-    return _told([*names, "missing"], np.append(gains, change.observed[0] - change.expected[0]))
+    gains = np.add.reduceat(inner, change.bins.coarse)
+    return _told([*ranges(change.bins), "missing"], np.append(gains, change.observed[0] - change.expected[0]))
 
 
 def of_categories(change: Categories) -> Cause:
@@ -31,7 +29,13 @@ def of_categories(change: Categories) -> Cause:
     return _told(["missing", *map(repr, change.known), "in no known category"], change.observed - change.expected)
 
 
-def between(low: float, high: float) -> str:
+def ranges(bins: NumericBins) -> list[str]:
+    """What the coarse bins are called."""
+    borders = [-np.inf, *(float(bins.edges[start - 1]) for start in bins.coarse[1:]), np.inf]
+    return [_between(low, high) for low, high in pairwise(borders)]
+
+
+def _between(low: float, high: float) -> str:
     """What a range of values `[low, high)` is called; infinite ends are open."""
     if np.isinf(low) and np.isinf(high):
         return "any value"

@@ -73,7 +73,7 @@ class History:
         """The windows of one size that were profiled, by version and start."""
         fields = ["model.version", "window", "content", "judged", "binning.version", "as_of"]
         fields += ["profile.predictions", "profile.labelled"]
-        query = self._query("window", size=size, whole=True, period=period)
+        query = stored_query(self.model, "window", size=size, whole=True, period=period)
         found = (_kept(hit["_source"]) for hit in self.cluster.stored(query, fields))
         return {(kept.version, kept.window.start): kept for kept in found}
 
@@ -84,7 +84,7 @@ class History:
             size: The size of windows.
             empty: The content of a window without predictions.
         """
-        query = self._query("window", size=size, whole=True)
+        query = stored_query(self.model, "window", size=size, whole=True)
         query["bool"]["must_not"] = [*query["bool"]["must_not"], {"term": {"content": empty}}]
         last = {"last": {"max": {"field": "window.end"}}}
         versions = {"versions": {"terms": {"field": "model.version", "size": MOST_VERSIONS}, "aggs": last}}
@@ -94,7 +94,7 @@ class History:
 
     def arrivals(self, size: str, binning: Binning) -> Iterator[tuple[Window, Arrivals]]:
         """How the labels of each window of one size came."""
-        query = self._query("window", size=size, whole=True, binning=binning.version)
+        query = stored_query(self.model, "window", size=size, whole=True, binning=binning.version)
         for hit in self.cluster.stored(query, ["window", *ARRIVALS]):
             yield Window.from_document(hit["_source"]["window"]), Arrivals.from_document(hit["_source"]["profile"])
 
@@ -143,13 +143,13 @@ class History:
 
     def profiles(self, version: str, size: str, period: Window, binning: Binning) -> Iterator[tuple[Segment, Profile]]:
         """The stored profiles of a version's windows in a period, per segment."""
-        query = self._query("window", size=size, version=version, period=period, binning=binning.version)
+        query = stored_query(self.model, "window", size=size, version=version, period=period, binning=binning.version)
         for hit in self.cluster.stored(query, ["segment", "profile"]):
             yield _segment(hit["_source"]), from_document(hit["_source"]["profile"], binning)
 
     def windows(self, size: str, period: Window, binning: Binning) -> Iterator[Counted]:
         """The stored windows of one size that begin in a period, of all versions, in order of time."""
-        query = self._query("window", size=size, period=period, binning=binning.version)
+        query = stored_query(self.model, "window", size=size, period=period, binning=binning.version)
         hits = (hit["_source"] for hit in self.cluster.stored(query, ["model", "window", "segment", "profile"]))
         for (_, version), parts in groupby(hits, lambda hit: (hit["window"]["start"], hit["model"]["version"])):
             found = list(parts)
@@ -173,7 +173,7 @@ class History:
 
     def reference(self, period: Window, binning: Binning, content: str) -> Segmented:
         """The stored reference of a period, per segment; empty when there is none of this content."""
-        query = self._query("reference", period=period, binning=binning.version)
+        query = stored_query(self.model, "reference", period=period, binning=binning.version)
         hits = [hit["_source"] for hit in self.cluster.stored(query, ["segment", "profile", "content", "window"])]
         exact = [hit for hit in hits if hit["content"] == content and Window.from_document(hit["window"]) == period]
         return {_segment(hit): from_document(hit["profile"], binning) for hit in exact}
@@ -212,28 +212,40 @@ class History:
         action = {"index": {"_index": self.cluster.streams.profiles, "_id": key}}
         return orjson.dumps(action), orjson.dumps(body)
 
-    def _query(
-        self,
-        kind: str,
-        *,
-        size: str | None = None,
-        version: str | None = None,
-        period: Window | None = None,
-        binning: str | None = None,
-        whole: bool = False,
-    ) -> dict[str, Any]:
-        terms = {
-            "kind": kind,
-            "model.name": self.model,
-            "window.size": size,
-            "model.version": version,
-            "binning.version": binning,
-        }
-        filters: list[Mapping[str, Any]] = [{"term": {k: v}} for k, v in terms.items() if v is not None]
-        if period is not None:
-            filters.append({"range": {"window.start": period.range()}})
-        nothing = [{"exists": {"field": "segment.name"}}] if whole else []
-        return {"bool": {"filter": filters, "must_not": nothing}}
+
+def stored_query(
+    model: str,
+    kind: str,
+    *,
+    size: str | None = None,
+    version: str | None = None,
+    period: Window | None = None,
+    binning: str | None = None,
+    whole: bool = False,
+) -> dict[str, Any]:
+    """The query of stored profiles of one kind: `window`, `reference`, `training` or `binning`. Pure.
+
+    Args:
+        model: Name of the model.
+        kind: The kind.
+        size: Size of the windows; None, as below: any.
+        version: Version of the model.
+        period: When they begin.
+        binning: Version of the bins.
+        whole: Only those of all predictions, and of no segment.
+    """
+    terms = {
+        "kind": kind,
+        "model.name": model,
+        "window.size": size,
+        "model.version": version,
+        "binning.version": binning,
+    }
+    filters: list[Mapping[str, Any]] = [{"term": {k: v}} for k, v in terms.items() if v is not None]
+    if period is not None:
+        filters.append({"range": {"window.start": period.range()}})
+    nothing = [{"exists": {"field": "segment.name"}}] if whole else []
+    return {"bool": {"filter": filters, "must_not": nothing}}
 
 
 def _expected(name: str, expected: Mapping[str, int]) -> int:

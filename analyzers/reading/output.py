@@ -61,7 +61,7 @@ def _metric_row(metric: Mapping[str, Any]) -> Sequence[str]:
         metric.get("feature", {}).get("name", ""),
         _segment_text(metric),
         number(found.get("value")),
-        f"{number(found['lower'])} to {number(found['upper'])}" if {"lower", "upper"} <= found.keys() else "",
+        interval(found.get("lower"), found.get("upper")),
         number(found.get("threshold")),
         number(found.get("reference_value")),
         f"{found.get('sample_size', 0):,}",
@@ -89,6 +89,11 @@ def prediction_row(source: Mapping[str, Any]) -> Sequence[str]:
 def _segment_text(metric: Mapping[str, Any]) -> str:
     segment = metric.get("segment")
     return f"{segment['name']}={segment['value']}" if segment else ""
+
+
+def interval(lower: float | None, upper: float | None) -> str:
+    """An interval; nothing where none is known."""
+    return "" if lower is None or upper is None else f"{number(lower)} to {number(upper)}"
 
 
 def number(value: float | None) -> str:

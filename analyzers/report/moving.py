@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 
 from driftline.ingest import events
 
 from ..arrays import FloatArray, IntArray
-from ..causes.moved import between
+from ..causes.moved import ranges
 from ..profiles.binning import Binning, NumericBins
 from ..profiles.profile import CategoryCounts, NumericCounts, Profile
 from ..windows import Window
@@ -49,7 +48,7 @@ def _counted(
     """Per distribution its name, the names of its bins, and the counts of both."""
     for name, bins in binning.numeric.items():
         before = _numbers(reference.numeric[name], bins) if reference else None
-        yield name, (_ranges(bins), _numbers(current.numeric[name], bins), before)
+        yield name, ([*ranges(bins), MISSING], _numbers(current.numeric[name], bins), before)
     for name, known in binning.categorical.items():
         before = _categories(reference.categorical[name]) if reference else None
         yield name, ([*known, UNKNOWN, MISSING], _categories(current.categorical[name]), before)
@@ -57,7 +56,7 @@ def _counted(
         totals = [profile.scores[name].total if profile else None for profile in (current, reference)]
         counts = [None if total is None else np.add.reduceat(total, bins.coarse) for total in totals]
         assert counts[0] is not None
-        yield events.PREDICTION_SCORE, (_ranges(bins)[:-1], counts[0], counts[1])
+        yield events.PREDICTION_SCORE, (ranges(bins), counts[0], counts[1])
     if labels := sorted({*current.predicted, *(reference.predicted if reference else {})}):
         before = _labels(reference.predicted, labels) if reference else None
         yield events.PREDICTION_LABEL, (labels, _labels(current.predicted, labels), before)
@@ -88,11 +87,6 @@ def _fewer(names: Sequence[str], shares: FloatArray, before: FloatArray | None) 
 def _shares(counts: IntArray) -> FloatArray:
     total = counts.sum()
     return np.asarray(counts / total if total else np.zeros(len(counts)), np.float64)
-
-
-def _ranges(bins: NumericBins) -> list[str]:
-    borders = [-np.inf, *(float(bins.edges[start - 1]) for start in bins.coarse[1:]), np.inf]
-    return [*(between(low, high) for low, high in pairwise(borders)), MISSING]
 
 
 def _numbers(counts: NumericCounts, bins: NumericBins) -> IntArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..alerts.output import loss
+from ..alerts.output import SHORT, loss, what
 from ..alerts.records import Document, Incident
 from .figures import change_rows, verdict
 from .found import Line
@@ -156,14 +156,14 @@ def incidents(found: Iterable[Incident]) -> Table:
         ("incident", "severity", "state", "since", "until", "#alerts", "loss a day", "id"),
         [
             (
-                one.title.removeprefix(f"{one.model}: ").rpartition(" since ")[0] or one.title,
+                what(one),
                 Cell(one.severity, one.severity),
                 one.state,
                 moment(one.since),
                 moment(one.until),
                 f"{sum(one.alerts.values()):,}",
                 loss(one.impact),
-                one.id[:8],
+                one.id[:SHORT],
             )
             for one in found
         ],

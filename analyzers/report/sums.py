@@ -9,9 +9,8 @@ from itertools import islice
 from operator import add
 from typing import TYPE_CHECKING, Any
 
-from driftline.ingest import events
-
 from ..profiles.binning import Binning
+from ..profiles.history import stored_query
 from ..profiles.profile import Profile
 from ..profiles.store import from_document
 from ..training.stored import KIND as TRAINING
@@ -41,20 +40,28 @@ class Part:
     size: str
     segment: tuple[str, str] | None = None
 
-    def query(self, kind: str, **terms: str | None) -> dict[str, Any]:
-        """The query of its profiles of one kind."""
-        named = {"kind": kind, events.MODEL_NAME: self.model} | terms
-        if self.segment:
-            named |= {"segment.name": self.segment[0], "segment.value": self.segment[1]}
-        whole = [] if self.segment else [{"exists": {"field": "segment.name"}}]
-        filters: list[dict[str, Any]] = [{"term": {name: v}} for name, v in named.items() if v is not None]
-        return {"bool": {"filter": filters, "must_not": whole}}
+    def windows(self, period: Window, bins: str | None = None) -> dict[str, Any]:
+        """The query of its windows that begin in a period, counted in these bins; None: in any."""
+        found = stored_query(
+            self.model,
+            "window",
+            size=self.size,
+            version=self.version,
+            period=period,
+            binning=bins,
+            whole=self.segment is None,
+        )
+        return self._narrowed(found)
 
-    def windows(self, period: Window) -> dict[str, Any]:
-        """The query of its windows that begin in a period."""
-        query = self.query("window", **{events.MODEL_VERSION: self.version, "window.size": self.size})
-        query["bool"]["filter"].append({"range": {"window.start": period.range()}})
-        return query
+    def kept(self, kind: str, bins: str, **terms: str) -> dict[str, Any]:
+        """The query of what else is kept in these bins, a reference or a training set."""
+        return self._narrowed(stored_query(self.model, kind, binning=bins, whole=self.segment is None), **terms)
+
+    def _narrowed(self, found: dict[str, Any], **terms: str) -> dict[str, Any]:
+        if self.segment is not None:
+            terms |= {"segment.name": self.segment[0], "segment.value": self.segment[1]}
+        found["bool"]["filter"] += [{"term": {name: value}} for name, value in terms.items()]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,28 +111,24 @@ def sums(cluster: Cluster, part: Part, period: Window, reference: Mapping[str, s
 
 
 def _reference(cluster: Cluster, part: Part, version: str, told: Mapping[str, str]) -> Sequence[Document]:
-    bins = {"binning.version": version}
     if told["kind"] == "file":
-        return _read(cluster, part.query(TRAINING, **bins))
+        return _read(cluster, part.kept(TRAINING, version))
     if told["kind"] == "fixed":
         bounds = {f"window.{name}": told[name] for name in ("start", "end")}
-        return _read(cluster, part.query("reference", **bins, **bounds))
+        return _read(cluster, part.kept("reference", version, **bounds))
     # One that moves is a sum of windows, and is not stored as such.
-    query = part.windows(Window.from_document(told))
-    query["bool"]["filter"].append({"term": bins})
-    return _read(cluster, query)
+    return _read(cluster, part.windows(Window.from_document(told), version))
 
 
 def _binning(cluster: Cluster, part: Part, version: str) -> Binning | None:
-    whole = Part(part.model, None, part.size)
     for kind in ("binning", TRAINING):
-        for hit in cluster.stored(whole.query(kind, **{"binning.version": version}), ["binning"]):
+        for hit in cluster.stored(stored_query(part.model, kind, binning=version, whole=True), ["binning"]):
             return Binning.from_document(hit["_source"]["binning"]["content"])
     return None
 
 
-def _read(cluster: Cluster, query: Mapping[str, Any]) -> list[Document]:
-    hits: Iterator[Any] = cluster.stored(query, ["window", "binning.version", "profile"])
+def _read(cluster: Cluster, wanted: Mapping[str, Any]) -> list[Document]:
+    hits: Iterator[Any] = cluster.stored(wanted, ["window", "binning.version", "profile"])
     return [hit["_source"] for hit in islice(hits, MOST_WINDOWS)]
 
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..alerts import output
 from ..alerts.evidence.told import told
 from ..alerts.people import Whole
 from ..alerts.records import Basis, Impact, Incident, Series, State
@@ -39,7 +40,7 @@ def incident(found: Found, whole: Whole) -> dict[str, Any]:
     features = [metric["feature"] for metric in metrics if "feature" in metric]
     return {
         "incident": one,
-        "title": what(one),
+        "title": heading(one),
         "severity": SEVERITIES.get(one.severity, one.severity),
         "state": STATES.get(one.state, one.state),
         "sentence": sentence(parent.series, metrics[0]),
@@ -70,10 +71,9 @@ def incident(found: Found, whole: Whole) -> dict[str, Any]:
     }
 
 
-def what(one: Incident) -> str:
-    """An incident's title without the model and the time, which stand beside it."""
-    text = one.title.removeprefix(f"{one.model}: ")
-    text = text.rpartition(" since ")[0] or text
+def heading(one: Incident) -> str:
+    """What an incident is, as a heading."""
+    text = output.what(one)
     return text[:1].upper() + text[1:]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..alerts.evidence.told import title
 from ..alerts.records import Document, Series
+from ..reading import output
 from ..reading.output import minute, number
 from ..windows import iso
 
@@ -20,8 +21,7 @@ PREDICTED = {
 
 def interval(metric: Mapping[str, Any]) -> str:
     """The 95 % interval; nothing where none is known."""
-    lower, upper = metric.get("lower"), metric.get("upper")
-    return "" if lower is None or upper is None else f"{number(lower)} to {number(upper)}"
+    return output.interval(metric.get("lower"), metric.get("upper"))
 
 
 def share(value: float | None) -> str:

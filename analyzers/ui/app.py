@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,19 +41,17 @@ class Pages:
     Attributes:
         cluster: Where everything is read.
         library: The script that draws the charts of incidents.
-        where: Address of Elasticsearch, for errors; None for the usual one.
         clock: Tells the time.
     """
 
     cluster: Cluster
     library: str
-    where: str | None = None
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     @property
     def script(self) -> str:
         """The address that the library is served at."""
-        return f"/assets/charts-{hashlib.sha256(self.library.encode()).hexdigest()[:16]}.js"
+        return _address_of_script(self.library)
 
     def fleet(self) -> Response:
         """Which model is in trouble."""
@@ -115,7 +114,7 @@ class Pages:
 
     def away(self, error: ApiError | TransportError) -> Response:
         """Elasticsearch does not answer, or refuses."""
-        text = f"{explain(error, self.where)}."
+        text = f"{explain(error, self.cluster.url)}."
         answer = self._said(HTTPStatus.SERVICE_UNAVAILABLE, "Elasticsearch does not answer", text, again=True)
         answer.headers["Retry-After"] = "5"
         return answer
@@ -154,9 +153,15 @@ class Pages:
         return _html(text, guard.still(f"\n{sheet}\n"), status)
 
 
+@cache
 def style() -> str:
     """The style sheet of these pages."""
     return page.style() + (TEMPLATES / "pages.css").read_text(encoding="utf-8")
+
+
+@cache
+def _address_of_script(library: str) -> str:
+    return f"/assets/charts-{hashlib.sha256(library.encode()).hexdigest()[:16]}.js"
 
 
 def address_of_model(name: str, **others: str) -> str:

@@ -49,7 +49,7 @@ def ui(host: str, port: int, streams: Streams, url: str | None, *, opens: bool) 
     try:
         with _listening(host, port) as listening:
             # The script takes two seconds to make: now, and not when the first incident is looked at.
-            app = _application(Cluster(client, streams), url, {guard.LOOPBACK_NAME, host.lower()})
+            app = _application(Cluster(client, streams), {guard.LOOPBACK_NAME, host.lower()})
             shown = f"[{host}]" if ":" in host else host
             address = f"http://{shown}:{listening.getsockname()[1]}/"
             click.echo(f"{address} (namespace {streams.namespace}); Ctrl+C stops it")
@@ -72,14 +72,14 @@ def _listening(host: str, port: int) -> socket.socket:
         sys.exit(EXIT_RUNTIME)
 
 
-def _application(cluster: Cluster, url: str | None, names: Collection[str]) -> Flask:
+def _application(cluster: Cluster, names: Collection[str]) -> Flask:
     try:
         from ..report.scripts import library  # noqa: PLC0415 (in the extra `ui`, as the next)
         from .app import Pages, create  # noqa: PLC0415
     except ImportError:
         click.echo("driftline: ui needs `pip install 'driftline[ui]'`", err=True)
         sys.exit(EXIT_USAGE)
-    return create(Pages(cluster, library(), url), names)
+    return create(Pages(cluster, library()), names)
 
 
 def _serve(app: Flask, listening: socket.socket) -> None:

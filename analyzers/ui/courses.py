@@ -9,7 +9,7 @@ from typing import Any
 
 from ..alerts.evidence.told import title
 from ..measures import MEASURES, Status
-from ..reading.output import number
+from ..reading.output import interval, number
 from ..reading.search import WRONG
 from . import drawing
 
@@ -120,12 +120,12 @@ def _chart(bucket: Found, changed: Sequence[float]) -> Chart:
         name=name,
         title=f"{title(name)} ({unit})" if unit else title(name),
         now=number(last.value),
-        interval=interval(last),
+        interval=interval(last.lower, last.upper),
         status=last.status,
         window=day(last.at),
         summary=summary(points),
         course=drawing.course(points, _newest(bucket).get("reference_value"), changed, WRONG),
-        rows=[(day(p.at), number(p.value), interval(p), p.status) for p in _telling(points)],
+        rows=[(day(p.at), number(p.value), interval(p.lower, p.upper), p.status) for p in _telling(points)],
     )
 
 
@@ -141,20 +141,19 @@ def _telling(points: Sequence[drawing.Point]) -> list[drawing.Point]:
     return sorted((*wrong, *others), key=lambda point: -point.at)
 
 
-def interval(found: drawing.Point) -> str:
-    """A 95 % interval as text; empty where there is none."""
-    return "" if found.lower is None or found.upper is None else f"{number(found.lower)} to {number(found.upper)}"
-
-
 def summary(points: Sequence[drawing.Point]) -> str:
     """A course in words, for those who do not see it."""
     known = [point.value for point in points if point.value is not None]
     if not known:
         return f"no value in {len(points)} windows"
-    counts = [(s, sum(point.status == s for point in points)) for s in (Status.CRITICAL.value, Status.WARNING.value)]
-    wrong = ", ".join(f"{count} {status}" for status, count in counts if count) or "none critical or warning"
     period = f"{len(points)} windows from {day(points[0].at)} to {day(points[-1].at)}"
-    return f"{period}: {number(min(known))} to {number(max(known))}; {wrong}"
+    return f"{period}: {number(min(known))} to {number(max(known))}; {wrong([point.status for point in points])}"
+
+
+def wrong(statuses: Sequence[str]) -> str:
+    """How many verdicts are critical or a warning, in words."""
+    counts = [(status, statuses.count(status)) for status in reversed(WRONG)]
+    return ", ".join(f"{count} {status}" for status, count in counts if count) or "none critical or warning"
 
 
 def day(at: float) -> str:

@@ -138,11 +138,5 @@ def _strip(bucket: Found, starts: Sequence[float], bounds: Sequence[float]) -> S
         when=minute(peak["window"]["start"]),
         status=metric["status"],
         cause=metric.get("cause", {}).get("text", ""),
-        summary=_summary(statuses),
+        summary=f"{len(statuses)} windows: {courses.wrong(statuses)}",
     )
-
-
-def _summary(statuses: Sequence[str]) -> str:
-    counts = [(status, statuses.count(status)) for status in reversed(WRONG)]
-    wrong = ", ".join(f"{count} {status}" for status, count in counts if count) or "none critical or warning"
-    return f"{len(statuses)} windows: {wrong}"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..alerts import documents
-from ..alerts.records import State
+from ..alerts.records import Severity, State
 from ..reading.output import minute, number
 from ..windows import WindowSize, iso
 from . import drawing, lines
@@ -25,7 +25,8 @@ RECENT = 10
 BARS = 30
 DAYS = {"7": 7, "30": 30, "90": 90, "365": 365}
 """Periods to choose from, back from the end of what was analysed."""
-SEVERITIES = ("page", "ticket", "digest")
+SEVERITIES = tuple(severity.value for severity in Severity)
+"""The gravest first."""
 _ALIVE = {"bool": {"must_not": {"term": {"incident.state": State.RESOLVED.value}}}}
 _OF_PEOPLE = {"term": {"metric.family": "alerting"}}
 """What people say of incidents is of the month in which they say it, however old the incidents are."""

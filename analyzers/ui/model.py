@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from driftline.ingest import events
 
-from ..alerts import documents
 from ..objectives import standing
 from ..reading.output import minute
 from ..reading.search import between
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 FEWEST_WINDOWS = 20
 """The size of windows that is shown first is the largest one with so many."""
-LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,24 +158,16 @@ def filters(shown: Asked) -> list[dict[str, Any]]:
 
 def incidents(shown: Asked) -> dict[str, Any]:
     """What asks for the incidents that were on in the period, the newest first."""
-    of_model = [{"term": {"event.dataset": documents.INCIDENT}}, {"term": {"model.name": shown.name}}]
-    begun = between("incident.since", None, shown.until)
     # One that is on has no end, and is in no range of ends.
-    over = between("incident.until", None, shown.since)
-    return {
-        "size": LISTED,
-        "track_total_hits": True,
-        "query": {"bool": {"filter": [*of_model, *([begun] if begun else [])], "must_not": [over] if over else []}},
-        "sort": [{"incident.since": "desc"}],
-        "_source": {"excludes": ["incident.evidence"]},
-    }
+    begun, over = between("incident.since", None, shown.until), between("incident.until", None, shown.since)
+    return lines.of_model(shown.name, begun, over)
 
 
 def changes(shown: Asked) -> dict[str, Any]:
     """What asks for the changes of the model in the period, the newest first."""
     period = between(events.TIMESTAMP, shown.since, shown.until)
     return {
-        "size": LISTED,
+        "size": lines.LISTED,
         "track_total_hits": False,
         "query": {"bool": {"filter": [{"term": {"model.name": shown.name}}, *([period] if period else [])]}},
         "sort": [{events.TIMESTAMP: "desc"}],
@@ -213,5 +203,4 @@ def _milliseconds(text: str) -> float:
 
 
 def _change(source: Found) -> tuple[str, str, str]:
-    text = source.get("message") or source.get("event", {}).get("action", "")
-    return minute(source[events.TIMESTAMP]), text, source["model"].get("version", "")
+    return minute(source[events.TIMESTAMP]), lines.change(source), source["model"].get("version", "")

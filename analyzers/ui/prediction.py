@@ -10,7 +10,6 @@ import orjson
 
 from driftline.ingest import events
 
-from ..alerts import documents
 from . import lines
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     Found = Mapping[str, Any]
 
-LISTED = 20
 FIRST = ("service", "trace", "prediction", "outcome", "evaluation", "error")
 """Fields of the answer, in the order in which it came about."""
 
@@ -57,23 +55,13 @@ class Page:
 def of_id(identity: str) -> dict[str, Any]:
     """What asks for the documents about a prediction, in its stream or in that of the outcomes."""
     query = {"term": {events.EVENT_ID: identity}}
-    return {"size": LISTED, "track_total_hits": False, "query": query, "sort": [{events.TIMESTAMP: "asc"}]}
+    return {"size": lines.LISTED, "track_total_hits": False, "query": query, "sort": [{events.TIMESTAMP: "asc"}]}
 
 
 def incidents_at(model: str, at: str) -> dict[str, Any]:
     """What asks for the incidents of a model that were on at a time."""
-    filters = [
-        {"term": {"event.dataset": documents.INCIDENT}},
-        {"term": {"model.name": model}},
-        {"range": {"incident.since": {"lte": at}}},
-    ]
-    return {
-        "size": LISTED,
-        "track_total_hits": False,
-        "query": {"bool": {"filter": filters, "must_not": [{"range": {"incident.until": {"lte": at}}}]}},
-        "sort": [{"incident.since": "desc"}],
-        "_source": {"excludes": ["incident.evidence"]},
-    }
+    begun, over = ({"range": {f"incident.{bound}": {"lte": at}}} for bound in ("since", "until"))
+    return lines.of_model(model, begun, over)
 
 
 def changes_before(model: str, at: str) -> dict[str, Any]:
@@ -111,7 +99,7 @@ def view(found: Sequence[Found], reported: Sequence[Found], on: Sequence[Found],
         segments=list(flat(source.get(events.SEGMENTS, {}))),
         outcomes=[_outcome(document) for document in reported],
         incidents=lines.incidents(on),
-        changes=[(c[events.TIMESTAMP], c.get("message") or c["event"].get("action", "")) for c in changed],
+        changes=[(c[events.TIMESTAMP], lines.change(c)) for c in changed],
         document=orjson.dumps(source, option=orjson.OPT_INDENT_2).decode(),
     )
 

@@ -7,13 +7,11 @@ from grafana_foundation_sdk.models.dashboard import Panel
 from . import live, variables
 from .page import Band, Page
 from .panels import MAY_BE_EMPTY, bars, grid, heat, lines
-from .queries import ONE_SEGMENT, count, largest, mean, over_time, rows, smallest
+from .queries import BY_VERSION, ONE_SEGMENT, VERSION, count, largest, mean, over_time, rows, smallest
 from .sources import DISTRIBUTIONS
 
 _MEASURE = f"{ONE_SEGMENT} AND metric.name:$measure"
 _FEATURE = f"{_MEASURE} AND feature.name:$feature"
-_VERSION = "{{term model.version}}"
-_BY = ("model.version",)
 _SHARES = "(missing_rate OR unseen_rate OR out_of_range_rate OR constant)"
 
 
@@ -24,11 +22,7 @@ def page() -> Page:
         title="Driftline: drift",
         question="What does the model see or say that is not as it was? Which features moved, since when, and how.",
         variables=(
-            variables.namespace(),
-            variables.model(),
-            variables.version(),
-            variables.size(),
-            variables.dimension(),
+            *variables.of_one_model(),
             variables.segment(),
             variables.measure("drift"),
             variables.feature(),
@@ -86,9 +80,9 @@ def _one_feature() -> Panel:
     return lines(
         "$measure of $feature, by version",
         "The value and its 95 % interval. Blue lines are changes, red ones incidents.",
-        over_time(_FEATURE, mean("metric.value"), _BY, alias=_VERSION),
-        over_time(_FEATURE, smallest("metric.lower"), _BY, alias=f"{_VERSION} lower", ref="B"),
-        over_time(_FEATURE, largest("metric.upper"), _BY, alias=f"{_VERSION} upper", ref="C"),
+        over_time(_FEATURE, mean("metric.value"), BY_VERSION, alias=VERSION),
+        over_time(_FEATURE, smallest("metric.lower"), BY_VERSION, alias=f"{VERSION} lower", ref="B"),
+        over_time(_FEATURE, largest("metric.upper"), BY_VERSION, alias=f"{VERSION} upper", ref="C"),
         least=0,
     )
 

@@ -7,12 +7,10 @@ from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, Panel
 from . import live, variables
 from .page import Band, Page
 from .panels import MAY_BE_EMPTY, grid, lines, verdicts
-from .queries import BY_SEGMENT, SIZE, WHOLE, count, largest, mean, over_time, smallest
+from .queries import BY_SEGMENT, BY_VERSION, SIZE, VERSION, WHOLE, count, largest, mean, over_time, smallest
 
 FAMILIES = "(classification OR regression OR calibration)"
 _ONE = f"{WHOLE} AND metric.name:$measure"
-_VERSION = "{{term model.version}}"
-_BY = ("model.version",)
 _ENDS = DataTransformerConfig(
     id_val="reduce", options={"reducers": ["lastNotNull", "min", "max", "mean"], "mode": "seriesToRows"}
 )
@@ -25,11 +23,7 @@ def page() -> Page:
         title="Driftline: model performance",
         question="How good is the model, since when, and in which segment? Realised and estimated, with intervals.",
         variables=(
-            variables.namespace(),
-            variables.model(),
-            variables.version(),
-            variables.size(),
-            variables.dimension(),
+            *variables.of_one_model(),
             variables.measure(FAMILIES),
         ),
         bands=(
@@ -48,15 +42,15 @@ def _with_interval() -> Panel:
         "Of all predictions: the value and its 95 % interval, what it was in the reference, and, dotted, what was "
         "estimated before labels came, for measures that can be estimated. Steps wider than a window show the mean of "
         "values and the widest interval. Blue lines are changes, red ones incidents.",
-        over_time(_ONE, mean("metric.value"), _BY, alias=_VERSION),
-        over_time(_ONE, smallest("metric.lower"), _BY, alias=f"{_VERSION} lower", ref="B"),
-        over_time(_ONE, largest("metric.upper"), _BY, alias=f"{_VERSION} upper", ref="C"),
-        over_time(_ONE, mean("metric.reference_value"), _BY, alias=f"{_VERSION} reference", ref="D"),
+        over_time(_ONE, mean("metric.value"), BY_VERSION, alias=VERSION),
+        over_time(_ONE, smallest("metric.lower"), BY_VERSION, alias=f"{VERSION} lower", ref="B"),
+        over_time(_ONE, largest("metric.upper"), BY_VERSION, alias=f"{VERSION} upper", ref="C"),
+        over_time(_ONE, mean("metric.reference_value"), BY_VERSION, alias=f"{VERSION} reference", ref="D"),
         over_time(
             f"{WHOLE} AND metric.name:estimated_${{measure}}",
             mean("metric.value"),
-            _BY,
-            alias=f"{_VERSION} estimated",
+            BY_VERSION,
+            alias=f"{VERSION} estimated",
             ref="E",
         ),
     )
@@ -80,8 +74,8 @@ def _coverage() -> Panel:
         "Labels",
         "Share of the predictions whose label is known, and, where it is known how many labels will come, the share of "
         "these that are there: performance on few or early labels may move yet.",
-        over_time(_ONE, mean("metric.label_coverage"), _BY, alias=f"{_VERSION} known"),
-        over_time(_ONE, mean("metric.label_maturity"), _BY, alias=f"{_VERSION} of those to come", ref="B"),
+        over_time(_ONE, mean("metric.label_coverage"), BY_VERSION, alias=f"{VERSION} known"),
+        over_time(_ONE, mean("metric.label_maturity"), BY_VERSION, alias=f"{VERSION} of those to come", ref="B"),
         unit="percentunit",
         least=0,
     )
@@ -120,6 +114,6 @@ def _samples() -> Panel:
     return lines(
         "Predictions that $measure was measured on",
         "In a window, whose outcome is known where the measure needs it.",
-        over_time(_ONE, mean("metric.sample_size"), _BY, alias=_VERSION),
+        over_time(_ONE, mean("metric.sample_size"), BY_VERSION, alias=VERSION),
         least=0,
     )

@@ -32,6 +32,10 @@ ONE_SEGMENT = f"{SIZE} AND segment.value:$segment AND (segment.name:$dimension O
 BY_SEGMENT = f"{SIZE} AND segment.name:$dimension AND {MODELS_OWN}"
 OPEN = '_index:"driftline-alerts-${namespace}" AND event.dataset:driftline.incident AND model.name:$model'
 
+BY_VERSION = ("model.version",)
+VERSION = "{{term model.version}}"
+"""What splits a chart by version, and names its lines."""
+
 FINEST = "auto"
 MANY = 50
 """So many of one kind are drawn, those with the largest values; more could not be told apart."""

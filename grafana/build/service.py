@@ -18,13 +18,7 @@ def page() -> Page:
         name="service",
         title="Driftline: service",
         question="Does the service answer, in time and without errors? Latency, throughput, errors, delay of labels.",
-        variables=(
-            variables.namespace(),
-            variables.model(),
-            variables.version(),
-            variables.size(),
-            variables.dimension(),
-        ),
+        variables=variables.of_one_model(),
         bands=(
             Band(
                 9,

@@ -7,11 +7,10 @@ import json
 from grafana_foundation_sdk.builders.dashboard import QueryVariable
 from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh, VariableSort
 
-from .queries import MODEL, NAMESPACE, NO_SEGMENT
+from .queries import MODEL, NAMESPACE, NO_SEGMENT, SIZE
 from .sources import METRICS
 
 _OF_VERSION = f"{MODEL} AND model.version:$version"
-_SIZED = f"{_OF_VERSION} AND window.size:$size"
 _ALL = VariableOption(text="All", value="$__all", selected=True)
 
 
@@ -24,6 +23,11 @@ def _terms(name: str, label: str, field: str, query: str = "*") -> QueryVariable
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.ALPHABETICAL_ASC)
     )
+
+
+def of_one_model() -> tuple[QueryVariable, ...]:
+    """What the dashboards of one model begin with."""
+    return namespace(), model(), version(), size(), dimension()
 
 
 def namespace() -> QueryVariable:
@@ -54,13 +58,13 @@ def size(within: str = _OF_VERSION) -> QueryVariable:
 
 def dimension() -> QueryVariable:
     """What segments are made by, such as a region."""
-    return _terms("dimension", "Segments by", "segment.name", _SIZED)
+    return _terms("dimension", "Segments by", "segment.name", SIZE)
 
 
 def segment() -> QueryVariable:
     """One segment; `All` is the whole model, whose metrics name no segment."""
     return (
-        _terms("segment", "Segment", "segment.value", f"{_SIZED} AND segment.name:$dimension")
+        _terms("segment", "Segment", "segment.value", f"{SIZE} AND segment.name:$dimension")
         .description("All: all predictions of the model")
         .include_all(True)
         .all_value(NO_SEGMENT)
@@ -70,10 +74,10 @@ def segment() -> QueryVariable:
 
 def measure(families: str) -> QueryVariable:
     """One measure of these families, such as `drift` or `(classification OR regression)`."""
-    return _terms("measure", "Measure", "metric.name", f"{_SIZED} AND metric.family:{families}")
+    return _terms("measure", "Measure", "metric.name", f"{SIZE} AND metric.family:{families}")
 
 
 def feature() -> QueryVariable:
     """One feature that has the measure; scores and predicted classes are there as `prediction.score` and the like."""
-    query = f"{_SIZED} AND metric.name:$measure AND _exists_:feature.name"
+    query = f"{SIZE} AND metric.name:$measure AND _exists_:feature.name"
     return _terms("feature", "Feature", "feature.name", query)

@@ -8,6 +8,8 @@ from functools import partial
 
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
+from driftline.ingest.client import reason
+
 from . import asked, fields, filters, searches, structure
 from .bundle import Bundle, Json
 from .fields import Fields
@@ -99,7 +101,7 @@ def run(place: Place, search: Search, periods: Iterable[Period]) -> Ran:
         try:
             answers.append(place.ask(search, period))
         except ApiError as error:
-            return Ran(search, 0, 0, (Finding(search.where, "query fails", _reason(error), "a query that runs"),))
+            return Ran(search, 0, 0, (Finding(search.where, "query fails", reason(error), "a query that runs"),))
     return _judged(search, answers, partial(_exists, place, index, search))
 
 
@@ -107,15 +109,6 @@ def _exists(place: Place, index: str, search: Search, query: filters.Query) -> b
     """Whether any document matches a filter, whenever it is from."""
     body = {"size": 0, "terminate_after": 1, "query": query, "runtime_mappings": dict(search.runtime)}
     return bool(place.client.search(index=index, body=body)["hits"]["total"]["value"])
-
-
-def _reason(error: ApiError) -> str:
-    body = error.body if isinstance(error.body, dict) else {}
-    cause = body.get("error") or {}
-    # What a shard says is more exact than what the whole search says.
-    causes = [cause, *(cause.get("root_cause") or ())] if isinstance(cause, dict) else []
-    reasons = [str(each["reason"]) for each in causes if each.get("reason")]
-    return reasons[-1] if reasons else str(error)
 
 
 def _judged(search: Search, answers: Sequence[Json], exists: Callable[[filters.Query], bool]) -> Ran:

@@ -22,6 +22,8 @@ PATHS = ["/", "/model?name=m", "/incident/abcd", "/predictions", "/prediction?id
 class Pretended:
     """A cluster that answers as it is told to; every index is empty at first."""
 
+    url = "http://127.0.0.1:9200"
+
     def __init__(self):
         self.streams = Streams("shop")
         self.documents = []
