@@ -12,7 +12,7 @@ import orjson
 from .checks import now
 from .client import explain
 from .counters import Counters, log
-from .events import Source, dead_letter, document_id
+from .events import Source, dead_letter, document_id, to_json
 from .streams import Streams
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Bulk:
             log.debug("driftline: the report is not stored: %s", explain(error, self._url))
 
     def _encode(self, document: Mapping[str, Any]) -> bytes:
-        return encode(self._streams.of(document["event"]["dataset"]), document_id(document), orjson.dumps(document))
+        return encode(self._streams.of(document["event"]["dataset"]), document_id(document), to_json(document))
 
     def _request(self, events: Sequence[bytes]) -> Any:
         stamp = b'%b"ingested":"%b",' % (EVENT, now().encode())

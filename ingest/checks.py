@@ -6,7 +6,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -17,7 +17,6 @@ MAX_INTEGER = 2**53
 """The largest integer that a double, and so Elasticsearch, holds exactly."""
 
 
-_LAST_62 = 2**62 - 1
 _CHANCE = random.Random()  # noqa: S311 (ids are to differ, not to be secret)
 # Of its own, so that no `random.seed` of the service makes ids repeat; and a child does not go on with its parent's.
 os.register_at_fork(after_in_child=_CHANCE.seed)
@@ -43,10 +42,8 @@ def uuid7() -> str:
 
     Source: RFC 9562, section 5.7, https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7.
     """
-    chance = _CHANCE.getrandbits(74)
-    bits = time.time_ns() // 1_000_000 << 80 | 0x7 << 76 | chance >> 62 << 64 | 0b10 << 62 | chance & _LAST_62
-    text = f"{bits:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    moment, chance = f"{time.time_ns() // 1_000_000:012x}", _CHANCE.getrandbits(72).to_bytes(9).hex()
+    return f"{moment[:8]}-{moment[8:]}-7{chance[:3]}-8{chance[3:6]}-{chance[6:]}"
 
 
 def refuse(name: str, got: Any, allowed: str) -> NoReturn:
@@ -163,7 +160,9 @@ def name(where: str, given: Any) -> str:
 
 
 def features(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Features by name, without the missing ones. The log call waits for this: the usual types go the short way."""
+    """Features by name, without the missing ones. The log call waits for this: the usual ones go the short way."""
+    if type(given) is dict and _NAMES.issuperset(given) and _are_plain(given.values()):
+        return given.copy()
     found: dict[str, Any] = {}
     for key, value in given.items():
         kind = type(value)
@@ -178,6 +177,18 @@ def features(given: Mapping[str, Any]) -> dict[str, Any]:
             name("features", key)
         found[key] = value
     return found
+
+
+def _are_plain(values: Iterable[Any]) -> bool:
+    """Whether all are texts and numbers that are stored as they are; False, too, when that takes a closer look."""
+    total = 0.0
+    for value in values:
+        kind = type(value)
+        if kind is float:
+            total += value
+        elif kind is not str and (kind is not int or not -MAX_INTEGER <= value <= MAX_INTEGER):
+            return False
+    return total - total == 0.0  # one number that is not finite makes a sum that is not
 
 
 def _other_feature(key: str, given: Any) -> Any:
@@ -206,11 +217,10 @@ def segments(given: Mapping[str, Any]) -> dict[str, str]:
     """Segments by name, without the missing ones. The log call waits for this, too."""
     found: dict[str, str] = {}
     for key, value in given.items():
-        if not (type(value) is str and value):
-            if is_missing(value):
-                continue
-            value = label(f"segments.{key}", value)  # noqa: PLW2901 (the value as it is stored)
-        found[name("segments", key)] = value
+        if type(value) is str and value:
+            found[key if key in _NAMES else name("segments", key)] = value
+        elif not is_missing(value):
+            found[name("segments", key)] = label(f"segments.{key}", value)
     return found
 
 

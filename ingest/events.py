@@ -12,8 +12,11 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from functools import lru_cache
 from enum import StrEnum
 from typing import Any
+
+import orjson
 
 from . import checks
 from .checks import EventError
@@ -72,8 +75,8 @@ class Dataset(StrEnum):
     SHIPPER = "driftline.shipper"
 
 
-_PREDICTIONS = Dataset.PREDICTIONS.value
-"""Read once: the log call waits for it."""
+_PREDICTIONS, _OUTCOMES = Dataset.PREDICTIONS.value, Dataset.OUTCOMES.value
+"""Plain texts, which compare faster than members: the log call waits for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +144,13 @@ class Prediction:
         Raises:
             EventError: Something in it is not allowed.
         """
-        task = _task(self.task)
+        task, model = _model(self.model, self.version, self.task)
         event: dict[str, Any] = {"id": checks.identity(self.id), "kind": "event", "dataset": _PREDICTIONS}
         if self.duration is not None:
             event["duration"] = checks.duration(self.duration)
         event["outcome"] = "success" if self.error is None else "failure"
         document = _envelope(self.timestamp, event, source)
-        document["model"] = {
-            "name": checks.text("model", self.model),
-            "version": UNVERSIONED if self.version is None else checks.text("model_version", self.version),
-            "task": task.value,
-        }
+        document["model"] = model
         if answer := self._answer(task):
             document["prediction"] = answer
         # What is no dict, such as a row of a DataFrame, may have no truth value.
@@ -359,12 +358,25 @@ def document_id(document: Mapping[str, Any]) -> str:
     That of an outcome holds what it says, so that a correction is a document of its own.
     """
     identity: str = document["event"]["id"]
-    if document["event"]["dataset"] != Dataset.OUTCOMES:
+    if document["event"]["dataset"] != _OUTCOMES:
         return identity
     outcome = document["outcome"]
     content = f"{document[TIMESTAMP]}\x1f{outcome.get('label')}\x1f{outcome.get('value')}"
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     return f"{identity}.{digest}"
+
+
+def to_json(document: Mapping[str, Any]) -> bytes:
+    """A document as JSON.
+
+    Raises:
+        TypeError: It cannot be written as JSON.
+    """
+    try:
+        return orjson.dumps(document)
+    except TypeError:
+        # A name may be a text of another library, such as NumPy's. Looking for those costs time, so it is tried last.
+        return orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
 
 
 def _envelope(timestamp: datetime | str | float | None, event: dict[str, Any], source: Source) -> dict[str, Any]:
@@ -377,6 +389,26 @@ def _envelope(timestamp: datetime | str | float | None, event: dict[str, Any], s
     if service := source.fields():
         document["service"] = service
     return document
+
+
+def _model(name: Any, version: Any, task: Any) -> tuple[Task, dict[str, str]]:
+    try:
+        found, model = _checked_model(name, version, task)
+    except TypeError:  # one of them cannot be hashed, so it is no text, and that is what is to be said
+        found, model = _checked_model.__wrapped__(name, version, task)
+    return found, model.copy()
+
+
+@lru_cache(maxsize=1_000)
+def _checked_model(name: Any, version: Any, task: Any) -> tuple[Task, dict[str, str]]:
+    # The same few come with every prediction, and the log call waits for this.
+    found = _task(task)
+    model = {
+        "name": checks.text("model", name),
+        "version": UNVERSIONED if version is None else checks.text("model_version", version),
+        "task": found.value,
+    }
+    return found, model
 
 
 def _task(task: Any) -> Task:

@@ -10,10 +10,9 @@ import weakref
 from collections.abc import Mapping
 from typing import Any, Self
 
-import orjson
-
 from .confluent import KafkaError, KafkaException, Message, Producer, SettingsError
 from .counters import Counters, Stats, log
+from .events import to_json
 from .streams import Streams
 
 WAIT_SECONDS = 0.1
@@ -102,7 +101,7 @@ class KafkaShipper:
             TypeError: The document cannot be written as JSON.
         """
         del again
-        value, key = orjson.dumps(document), str(document["event"]["id"])
+        value, key = to_json(document), str(document["event"]["id"])
         self._counters.count(accepted=1)
         try:
             if self._produce(key, value):

@@ -84,13 +84,13 @@ class DriftlineProcessor:
         labels: dict[str, Any] = {}
         known = FIELDS[name]
         for key, value in event_dict.items():
-            if key == "model_version":
+            if key in known:
+                fields.setdefault(key, value)
+            elif key == "model_version":
                 fields["version"] = value
             elif key == TIMESTAMP:
                 # structlog's TimeStamper, when it comes first, has put the time of the call over `timestamp`.
                 fields["timestamp"] = value
-            elif key in known:
-                fields.setdefault(key, value)
             elif key == "labels" and isinstance(value, Mapping):
                 labels |= value
             elif key not in _STRUCTLOG:

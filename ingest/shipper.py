@@ -11,13 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import orjson
-
 from . import endings
 from .bulk import LONGEST_ID, Bulk, encode, resent, stampable
 from .client import connect, is_loopback
 from .counters import Counters, Stats, log
-from .events import document_id, report
+from .events import document_id, report, to_json
 from .memory import Memory
 from .spool import Batch, Spool
 from .streams import Streams
@@ -170,7 +168,7 @@ class Shipper:
         Raises:
             TypeError: The document cannot be written as JSON.
         """
-        event = encode(self.streams.of(document["event"]["dataset"]), document_id(document), orjson.dumps(document))
+        event = encode(self.streams.of(document["event"]["dataset"]), document_id(document), to_json(document))
         if not self._logs:
             self._service = document.get("service")
         return self._take(resent(event) if again else event)

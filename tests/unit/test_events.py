@@ -8,6 +8,7 @@ import random
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from types import MappingProxyType
 
 import numpy as np
 import orjson
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.ingest.checks import MAX_ID_BYTES, EventError, uuid7
-from driftline.ingest.events import Change, Outcome, Prediction, Source, dead_letter, document_id
+from driftline.ingest.events import Change, Outcome, Prediction, Source, dead_letter, document_id, to_json
 from driftline.ingest.streams import Streams
 
 SOURCE = Source("api", "2.1", "production", "shop")
@@ -99,6 +100,8 @@ def test_a_failed_prediction_needs_no_answer():
         ({"score": None}, "score or label is missing: a binary prediction has at least one of them, or an error"),
         ({"value": 3.0}, "value: got 3.0, allowed: only score, label for a binary model"),
         ({"model": ""}, "model: got '', allowed: a text that is not empty"),
+        ({"model": ["m"]}, "model: got ['m'], allowed: a text that is not empty"),
+        ({"task": {}}, "task: got {}, allowed: binary, multiclass, regression"),
         ({"model": None}, "model: got None, allowed: a text that is not empty"),
         ({"task": "ranking"}, "task: got 'ranking', allowed: binary, multiclass, regression"),
         ({"version": 3}, "model_version: got 3, allowed: a text"),
@@ -148,6 +151,51 @@ def test_whatever_features_hold_the_document_is_json_or_refused(score, features)
         read = orjson.loads(orjson.dumps(document))
         assert read["prediction"]["score"] == score
         assert set(read.get("features", {})) == {k for k, v in features.items() if v is not None and v == v}  # noqa: PLR0124
+
+
+NAMES = ("age", "plan", "price")
+VALUES = st.floats() | st.integers(-(2**60), 2**60) | st.text("ab") | st.booleans() | st.none()
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), VALUES))
+def test_features_are_the_same_the_short_way_and_one_by_one(features):
+    """Only a dict whose names were seen before may go the short way."""
+    predict(features=dict.fromkeys(NAMES, 1))
+
+    def found(given_features) -> object:
+        try:
+            return {name: (type(value), value) for name, value in predict(features=given_features)["features"].items()}
+        except EventError as error:
+            return str(error)
+
+    given_features = {**features, "price": 1.5}
+    assert found(given_features) == found(MappingProxyType(given_features))
+
+
+def test_large_numbers_are_features_even_if_their_sum_is_infinite():
+    """And infinite ones are none, even if they cancel out."""
+    large = {"age": 1.7e308, "price": 1.7e308}
+    assert predict(features=large)["features"] == predict(features=large)["features"] == large
+    with pytest.raises(EventError, match="a finite number"):
+        predict(features={"age": math.inf, "price": -math.inf})
+
+
+def test_the_document_is_the_callers_and_nobody_elses():
+    """What one does with it changes neither the caller's own features nor the next document."""
+    features = {"age": 1.5}
+    predict(features=features)
+    document = predict(features=features)
+    for part in ("features", "model", "service", "ecs"):
+        document[part]["more"] = "x"
+    assert features == {"age": 1.5}
+    assert "more" not in str(predict(features=features))
+
+
+def test_names_may_be_texts_of_another_library():
+    """As those in an array of NumPy are, which orjson does not take for texts."""
+    document = predict(features={np.str_("age"): 1.5}, segments={np.str_("plan"): "gold"})
+    read = orjson.loads(to_json(document))
+    assert (read["features"], read["segments"]) == ({"age": 1.5}, {"plan": "gold"})
 
 
 def test_ids_are_the_same_for_the_same_and_others_for_others():
