@@ -29,6 +29,8 @@ _STRUCTLOG = frozenset(
     {"event", "level", "logger", "logger_name", "stack_info", "exc_info", "exception", "_record", "_from_structlog"}
 )
 """Keys that structlog's own processors add: about the log line, not about the prediction."""
+_APART = _STRUCTLOG | {"model_version", TIMESTAMP}
+"""Keys that are no labels, though no field is called so."""
 
 
 class Carrier(Protocol):
@@ -85,21 +87,22 @@ class DriftlineProcessor:
         known = FIELDS[name]
         for key, value in event_dict.items():
             if key in known:
-                fields.setdefault(key, value)
-            elif key == "model_version":
-                fields["version"] = value
-            elif key == TIMESTAMP:
-                # structlog's TimeStamper, when it comes first, has put the time of the call over `timestamp`.
-                fields["timestamp"] = value
+                fields[key] = value
             elif key == "labels" and isinstance(value, Mapping):
                 labels |= value
-            elif key not in _STRUCTLOG:
+            elif key not in _APART:
                 labels[key] = value
-        # An outcome belongs to a prediction, and has no version of its own.
-        if name == "outcome" and "version" in fields:
-            labels["model_version"] = fields.pop("version")
+        if "model_version" in event_dict:
+            # An outcome belongs to a prediction, and has no version of its own.
+            where, key = (labels, "model_version") if name == "outcome" else (fields, "version")
+            where[key] = event_dict["model_version"]
+        if TIMESTAMP in event_dict:
+            # structlog's TimeStamper, when it comes first, has put the time of the call over `timestamp`.
+            fields["timestamp"] = event_dict[TIMESTAMP]
+        if labels:
+            fields["labels"] = labels
         try:
-            event = EVENTS[name](**fields, labels=labels)
+            event = EVENTS[name](**fields)
         except TypeError:
             required = ", ".join(f.name for f in dataclasses.fields(EVENTS[name]) if _required(f))
             missing = ", ".join(f for f in required.split(", ") if f not in fields)

@@ -212,6 +212,14 @@ def test_the_model_s_version_does_not_hang_on_the_order_of_keys(output):
     assert [line["model"]["version"] for line in lines(output)] == ["1", "1"]
 
 
+def test_an_outcome_has_no_version_of_its_own(output):
+    """It belongs to a prediction, which has one; what the caller says of it is kept, as all that is unknown is."""
+    logger(output).info("outcome", id="p", label="late", model_version="2", labels={"source": "batch"})
+    (line,) = lines(output)
+    assert line["labels"] == {"source": "batch", "model_version": "2"}
+    assert "model" not in line
+
+
 def test_the_time_that_a_caller_gives_outlives_a_time_stamper(output):
     """The set-up of these tests has one before Driftline, which overwrites `timestamp`."""
     model = ModelLogger("m", "binary", "2", logger(output))
