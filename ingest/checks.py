@@ -79,14 +79,14 @@ def identity(value: Any, *, required: bool = False) -> str:
 
 def now() -> str:
     """The time as ISO 8601 text in UTC, with microseconds."""
-    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
-    return f"{_second(seconds)}.{rest // 1_000:06d}Z"
+    digits = str(time.time_ns())
+    return f"{_second(digits[:-9])}.{digits[-9:-3]}Z"
 
 
 @lru_cache(maxsize=4)
-def _second(seconds: int) -> str:
+def _second(seconds: str) -> str:
     # The log call waits for this: the date is worked out once a second.
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def moment(value: Any) -> str:

