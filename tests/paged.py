@@ -27,6 +27,7 @@ models:
     window: 1d
     rollups: [week]
     lateness: 6h
+    segments: [region]
     reference: {start: 2024-01-01, end: 2024-01-15}
     objectives: {right: {of: correct, target: 0.6, period: 7d}}
 """

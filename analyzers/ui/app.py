@@ -23,6 +23,7 @@ from ..alerts.people import UnknownError
 from ..reading.search import SORTS
 from ..report import gather, page
 from ..report.scripts import NONE, Scripts
+from ..windows import iso
 from . import asked, fleet, guard, model, prediction, predictions
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ class Pages:
                 namespace_of=self.cluster.streams.namespace,
                 of_model=address_of_model,
                 of_prediction=address_of_prediction,
+                of_predictions=address_of_predictions,
             )
         )
         # As it stands in `base.html.j2`, on lines of its own.
@@ -172,6 +174,12 @@ def address_of_model(name: str, **others: str) -> str:
 def address_of_prediction(identity: str) -> str:
     """Where a prediction's page is."""
     return "/prediction?" + urlencode({"id": identity})
+
+
+def address_of_predictions(query: str, since: datetime | None, until: datetime | None) -> str:
+    """Where the predictions that match a query are."""
+    period = {"since": since, "until": until}
+    return "/predictions?" + urlencode({"q": query} | {name: iso(moment) for name, moment in period.items() if moment})
 
 
 def _html(text: str, policy: str, status: HTTPStatus = HTTPStatus.OK) -> Response:

@@ -9,6 +9,8 @@ from ..windows import parse_moment
 
 LONGEST = 2_000
 """Characters of a parameter: more is no question."""
+MOST_NAMED = 20
+"""Words that an error names of those that are allowed."""
 
 
 class AskedError(ValueError):
@@ -57,7 +59,9 @@ def one_of(arguments: Mapping[str, str], field: str, allowed: Collection[str], d
     """
     found = text(arguments, field, default)
     if found not in allowed:
-        msg = f"got {found!r}, allowed: {', '.join(allowed)}"
+        named = list(allowed)[:MOST_NAMED]
+        others = f" and {len(allowed) - len(named)} more" if len(allowed) > len(named) else ""
+        msg = f"got {found!r}, allowed: {', '.join(named)}{others}"
         raise AskedError(msg, field)
     return found
 

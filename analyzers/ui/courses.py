@@ -1,4 +1,4 @@
-"""The metrics of a whole model by window: what asks for them, and their charts. Pure."""
+"""The metrics of a model, or of a segment of it, by window: what asks for them, and their charts. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FAMILIES = {family: at for at, family in enumerate(dict.fromkeys(measure.family
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A metric of the whole model over time.
+    """A metric over time.
 
     Attributes:
         name: The measure.
@@ -51,19 +51,14 @@ class Chart:
 
 
 def request(filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What asks for the metrics of the whole model by window."""
+    """What asks for the metrics by window, those of features left out."""
     numbers = {name: {"avg": {"field": f"metric.{name}"}} for name in ("value", "lower", "upper")}
     told = ["metric.family", "metric.reference_value"]
     newest = {"top_hits": {"size": 1, "sort": [{"window.start": "desc"}], "_source": told}}
     return {
         "size": 0,
         "track_total_hits": False,
-        "query": {
-            "bool": {
-                "filter": list(filters),
-                "must_not": [{"exists": {"field": "feature.name"}}, {"exists": {"field": "segment.name"}}],
-            }
-        },
+        "query": {"bool": {"filter": list(filters), "must_not": [{"exists": {"field": "feature.name"}}]}},
         "aggs": {
             "series": {
                 "terms": {"field": "metric.name", "size": CHARTS},

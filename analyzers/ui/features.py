@@ -85,8 +85,7 @@ def request(filters: Sequence[Mapping[str, Any]], measure: str) -> dict[str, Any
         "track_total_hits": False,
         "query": {
             "bool": {
-                "filter": [*filters, {"term": {"metric.name": measure}}, {"exists": {"field": "feature.name"}}],
-                "must_not": [{"exists": {"field": "segment.name"}}],
+                "filter": [*filters, {"term": {"metric.name": measure}}, {"exists": {"field": "feature.name"}}]
             }
         },
         "aggs": {

@@ -5,13 +5,15 @@ Requests and view are pure; the cluster counts, and every answer has a size that
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from driftline.ingest import events
 
+from ..alerts.evidence.rows import scope
+from ..alerts.records import Series
 from ..objectives import standing
 from ..reading.output import minute
 from ..reading.search import between
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 
 FEWEST_WINDOWS = 20
 """The size of windows that is shown first is the largest one with so many."""
+EVERYTHING = "all predictions"
+"""Stands for no segment."""
+MOST_SEGMENTS, MOST_VALUES = 20, 50
+"""Segments that can be chosen from, and values of each: those with the most metrics."""
+_WHOLE = {"bool": {"must_not": [{"exists": {"field": "segment.name"}}]}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +42,13 @@ class Choice:
         versions: Versions of the model, the one seen last first.
         sizes: Sizes of windows.
         measures: Measures of drift.
+        segments: Name and value of each segment, by how it is called; none for all predictions.
     """
 
     versions: Sequence[str]
     sizes: Sequence[str]
     measures: Sequence[str]
+    segments: Mapping[str, tuple[str, str] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,7 @@ class Asked:
         version: Its version.
         size: Size of the windows.
         drift: Measure of drift, None where none is stored.
+        segment: What the segment is called.
         since: Windows that begin at or after it.
         until: Windows that begin before it.
     """
@@ -59,6 +69,7 @@ class Asked:
     version: str
     size: str
     drift: str | None
+    segment: str
     since: datetime | None
     until: datetime | None
 
@@ -76,6 +87,7 @@ class Page:
         incident_count: How many there are.
         objectives: How what is promised is kept.
         changes: What changed: when, what, which version.
+        predictions: KQL of the predictions that all this is of.
     """
 
     asked: Asked
@@ -86,38 +98,38 @@ class Page:
     incident_count: int
     objectives: Sequence[standing.Standing]
     changes: Sequence[tuple[str, str, str]]
+    predictions: str
 
 
 def choices(name: str) -> dict[str, Any]:
-    """What asks which versions, sizes of windows and measures of drift there are."""
+    """What asks which versions, sizes of windows, measures of drift and segments there are."""
     newest = {"newest": {"max": {"field": "window.start"}}}
     drift = {"bool": {"filter": [{"term": {"metric.family": "drift"}}, {"exists": {"field": "feature.name"}}]}}
     # The count of windows is compared with a few dozen.
     count = {"windows": {"cardinality": {"field": "window.start", "precision_threshold": 100}}}
+    of_whole = {
+        "versions": {"terms": {"field": "model.version", "size": 50, "order": {"newest": "desc"}}, "aggs": newest},
+        "sizes": {"terms": {"field": "window.size", "size": 10}, "aggs": count},
+        "drift": {"filter": drift, "aggs": {"measures": {"terms": {"field": "metric.name", "size": 20}}}},
+    }
+    values = {"values": {"terms": {"field": "segment.value", "size": MOST_VALUES}}}
     return {
         "size": 0,
         "track_total_hits": False,
         "query": {
-            "bool": {
-                "filter": [{"term": {"model.name": name}}],
-                "must_not": [{"exists": {"field": "segment.name"}}, {"term": {"model.version": "*"}}],
-            }
+            "bool": {"filter": [{"term": {"model.name": name}}], "must_not": [{"term": {"model.version": "*"}}]}
         },
         "aggs": {
-            "versions": {
-                "terms": {"field": "model.version", "size": 50, "order": {"newest": "desc"}},
-                "aggs": newest,
-            },
-            "sizes": {"terms": {"field": "window.size", "size": 10}, "aggs": count},
-            "drift": {"filter": drift, "aggs": {"measures": {"terms": {"field": "metric.name", "size": 20}}}},
+            "whole": {"filter": _WHOLE, "aggs": of_whole},
+            "segments": {"terms": {"field": "segment.name", "size": MOST_SEGMENTS}, "aggs": values},
         },
     }
 
 
 def choice(found: Found) -> Choice | None:
     """What can be chosen; None where nothing is stored of the model. Pure."""
-    parts = found.get("aggregations")
-    if not parts or not parts["versions"]["buckets"]:
+    known = found.get("aggregations")
+    if not known or not (parts := known["whole"])["versions"]["buckets"]:
         return None
     sizes = sorted(parts["sizes"]["buckets"], key=lambda bucket: -WindowSize(bucket["key"]).seconds)
     first = next((b["key"] for b in sizes if b["windows"]["value"] >= FEWEST_WINDOWS), sizes[-1]["key"])
@@ -126,7 +138,14 @@ def choice(found: Found) -> Choice | None:
         versions=[bucket["key"] for bucket in parts["versions"]["buckets"]],
         sizes=[first, *(name for name in names if name != first)],
         measures=[bucket["key"] for bucket in parts["drift"]["measures"]["buckets"]],
+        segments={EVERYTHING: None, **dict(sorted(_segments(known["segments"]["buckets"])))},
     )
+
+
+def _segments(buckets: Sequence[Found]) -> Iterator[tuple[str, tuple[str, str]]]:
+    for bucket in buckets:
+        for value in bucket["values"]["buckets"]:
+            yield f"{bucket['key']}={value['key']}", (bucket["key"], value["key"])
 
 
 def ask(name: str, chosen: Choice, arguments: Mapping[str, str]) -> Asked:
@@ -136,24 +155,31 @@ def ask(name: str, chosen: Choice, arguments: Mapping[str, str]) -> Asked:
         AskedError: A parameter cannot be read, or names what there is not.
     """
 
-    def one(field: str, allowed: Sequence[str]) -> str:
-        return asked.one_of(arguments, field, allowed, allowed[0])
+    def one(field: str, allowed: Collection[str]) -> str:
+        return asked.one_of(arguments, field, allowed, next(iter(allowed)))
 
     return Asked(
         name=name,
         version=one("version", chosen.versions),
         size=one("size", chosen.sizes),
         drift=one("drift", chosen.measures) if chosen.measures else None,
+        segment=one("segment", chosen.segments),
         since=asked.moment(arguments, "since"),
         until=asked.moment(arguments, "until"),
     )
 
 
-def filters(shown: Asked) -> list[dict[str, Any]]:
+def filters(chosen: Choice, shown: Asked) -> list[dict[str, Any]]:
     """The metrics of what is shown."""
     terms = {"model.name": shown.name, "model.version": shown.version, "window.size": shown.size}
+    if segment := chosen.segments[shown.segment]:
+        terms |= dict(zip(("segment.name", "segment.value"), segment, strict=True))
     period = between("window.start", shown.since, shown.until)
-    return [*({"term": {name: value}} for name, value in terms.items()), *([period] if period else [])]
+    return [
+        *({"term": {name: value}} for name, value in terms.items()),
+        *([] if segment else [_WHOLE]),
+        *([period] if period else []),
+    ]
 
 
 def incidents(shown: Asked) -> dict[str, Any]:
@@ -178,10 +204,8 @@ def changes(shown: Asked) -> dict[str, Any]:
 def read(cluster: Cluster, chosen: Choice, shown: Asked) -> Page:
     """Ask the cluster, and make the view."""
     streams = cluster.streams
-    bodies = [
-        courses.request(filters(shown)),
-        *([features.request(filters(shown), shown.drift)] if shown.drift else []),
-    ]
+    wanted = filters(chosen, shown)
+    bodies = [courses.request(wanted), *([features.request(wanted, shown.drift)] if shown.drift else [])]
     of_model, *of_features = cluster.search_many(streams.metrics, bodies)
     changed = cluster.search(streams.changes, changes(shown))["hits"]["hits"]
     moments = [_milliseconds(hit["_source"][events.TIMESTAMP]) for hit in changed]
@@ -195,6 +219,7 @@ def read(cluster: Cluster, chosen: Choice, shown: Asked) -> Page:
         incident_count=found["total"]["value"],
         objectives=list(standing.standings(cluster, shown.name)),
         changes=[_change(hit["_source"]) for hit in changed],
+        predictions=scope(Series(shown.name, shown.version, shown.size, "", segment=chosen.segments[shown.segment])),
     )
 
 

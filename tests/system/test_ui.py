@@ -61,6 +61,7 @@ def pages(incident):
         "/": NAME,
         OF_MODEL: "Which features moved",
         f"{OF_MODEL}&size=1d&since=2024-01-20": "ROC-AUC",
+        f"{OF_MODEL}&size=1d&segment=region%3Dsouth": "Metrics of region=south",
         f"/incident/{incident.id}": "Who was told",
         "/predictions?q=evaluation.correct:+false": "1 to 25 of",
         "/prediction?id=binary-2-7": "binary-2-7",
@@ -111,6 +112,28 @@ def test_the_model_page_says_what_the_monitoring_index_says(address, cluster):
     assert float(value) == pytest.approx(metric["value"], rel=1e-3)
     assert [float(end) for end in interval.split(" to ")] == pytest.approx([metric["lower"], metric["upper"]], rel=1e-3)
     assert len(rows(text, "<caption>ROC-AUC,")) == len(stored)
+
+
+def test_a_segment_is_shown_alone(address, cluster):
+    """Its metrics are those of `driftline metrics --segment`, and the page leads to its predictions and no others."""
+    text = ask(address, f"{OF_MODEL}&size=1d&segment=region%3Dnorth")
+    command = ["metrics", "--namespace", cluster.streams.namespace, "--measure", "roc_auc", "--window", "1d"]
+    output = CliRunner().invoke(main, [*command, "--segment", "region=north", "--json"]).stdout
+    stored = [json.loads(line)["metric"]["value"] for line in output.splitlines()]
+    found = [float(row[1]) for row in rows(text, "<caption>ROC-AUC,")]
+    assert len(found) > 20
+    assert found == pytest.approx(stored[::-1], rel=1e-3)
+    assert found != [float(row[1]) for row in rows(ask(address, f"{OF_MODEL}&size=1d"), "<caption>ROC-AUC,")]
+    (there,) = re.findall(r'href="(/predictions[^"]+)"', text)
+    regions = {row[-1] for row in rows(ask(address, html.unescape(there)), "predictions")}
+    assert regions == {"region=north"}
+
+
+def test_a_segment_that_there_is_not_is_said(address):
+    """With those that there are."""
+    answer = httpx.get(f"{address}{OF_MODEL}&segment=region%3Dwest", timeout=60)
+    assert answer.status_code == 400
+    assert "allowed: all predictions, region=north, region=south" in html.unescape(answer.text)
 
 
 def test_the_feature_that_moved_comes_first(address):

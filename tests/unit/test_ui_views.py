@@ -270,6 +270,12 @@ def test_no_answer_of_the_fleet_grows_with_the_documents():
 # Model
 
 
+def choice_of(whole, **segments):
+    """What can be chosen, of a model with these segments and their values."""
+    of_segments = [{"key": n, "values": {"buckets": [{"key": v} for v in values]}} for n, values in segments.items()]
+    return model.choice({"aggregations": {"whole": whole, "segments": {"buckets": of_segments}}})
+
+
 def test_the_largest_windows_with_enough_of_them_are_shown_first():
     """A course of two months says nothing; of many hours it says too much."""
     answer = {
@@ -283,7 +289,7 @@ def test_the_largest_windows_with_enough_of_them_are_shown_first():
         },
         "drift": {"measures": {"buckets": [{"key": "psi"}]}},
     }
-    found = model.choice({"aggregations": answer})
+    found = choice_of(answer)
     assert list(found.sizes) == ["week", "month", "1d"]
     shown = model.ask("churn", found, {"version": "1", "since": "2026-02-01"})
     assert (shown.version, shown.size, shown.drift) == ("1", "week", "psi")
@@ -294,7 +300,28 @@ def test_the_largest_windows_with_enough_of_them_are_shown_first():
 def test_a_model_of_which_nothing_is_stored_has_no_page():
     """Neither where the index is missing nor where it knows other models."""
     assert model.choice({"hits": {}}) is None
-    assert model.choice({"aggregations": {"versions": {"buckets": []}}}) is None
+    assert choice_of({"versions": {"buckets": []}}) is None
+
+
+def test_a_segment_is_chosen_by_its_name_and_value():
+    """All predictions unless one is asked for; what is asked for is one of those that there are."""
+    whole = {
+        "versions": {"buckets": [{"key": "1"}]},
+        "sizes": {"buckets": [size("1d", windows={"value": 30})]},
+        "drift": {"measures": {"buckets": []}},
+    }
+    found = choice_of(whole, region=["north", "a=b"], age=["old"])
+    assert list(found.segments) == [model.EVERYTHING, "age=old", "region=a=b", "region=north"]
+    everything, north = (model.ask("churn", found, given) for given in ({}, {"segment": "region=a=b"}))
+    assert {"bool": {"must_not": [{"exists": {"field": "segment.name"}}]}} in model.filters(found, everything)
+    assert [{"term": {"segment.name": "region"}}, {"term": {"segment.value": "a=b"}}] == [
+        clause for clause in model.filters(found, north) if "segment" in str(clause)
+    ]
+    with pytest.raises(asked.AskedError, match="got 'region=south', allowed: all predictions, age=old"):
+        model.ask("churn", found, {"segment": "region=south"})
+    many = choice_of(whole, id=[str(number) for number in range(50)])
+    with pytest.raises(asked.AskedError, match=r"id=\d+ and 31 more$"):
+        model.ask("churn", many, {"segment": "?"})
 
 
 def test_a_chart_tells_the_newest_window():
@@ -395,10 +422,11 @@ def test_no_answer_of_the_model_page_grows_with_the_documents():
 
 def test_a_period_is_kept_to():
     """Windows that begin in it, incidents that were on in it, changes made in it."""
-    shown = model.Asked("churn", "1", "1d", "psi", SINCE, UNTIL)
+    chosen = model.Choice(["1"], ["1d"], ["psi"], {model.EVERYTHING: None})
+    shown = model.Asked("churn", "1", "1d", "psi", model.EVERYTHING, SINCE, UNTIL)
     assert {
         "range": {"window.start": {"gte": "2026-01-30T00:00:00.000Z", "lt": "2026-03-01T00:00:00.000Z"}}
-    } in model.filters(shown)
+    } in model.filters(chosen, shown)
     query = model.incidents(shown)["query"]["bool"]
     assert {"range": {"incident.since": {"lt": "2026-03-01T00:00:00.000Z"}}} in query["filter"]
     assert query["must_not"] == [{"range": {"incident.until": {"lt": "2026-01-30T00:00:00.000Z"}}}]
