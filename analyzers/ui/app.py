@@ -23,7 +23,6 @@ from ..alerts.people import UnknownError
 from ..reading.search import SORTS
 from ..report import gather, page
 from ..report.scripts import NONE, Scripts
-from ..windows import iso
 from . import asked, fleet, guard, model, prediction, predictions
 
 if TYPE_CHECKING:
@@ -149,6 +148,7 @@ class Pages:
                 of_model=address_of_model,
                 of_prediction=address_of_prediction,
                 of_predictions=address_of_predictions,
+                written=asked.written,
             )
         )
         # As it stands in `base.html.j2`, on lines of its own.
@@ -178,8 +178,8 @@ def address_of_prediction(identity: str) -> str:
 
 def address_of_predictions(query: str, since: datetime | None, until: datetime | None) -> str:
     """Where the predictions that match a query are."""
-    period = {"since": since, "until": until}
-    return "/predictions?" + urlencode({"q": query} | {name: iso(moment) for name, moment in period.items() if moment})
+    period = {"since": asked.written(since), "until": asked.written(until)}
+    return "/predictions?" + urlencode({"q": query} | {name: text for name, text in period.items() if text})
 
 
 def _html(text: str, policy: str, status: HTTPStatus = HTTPStatus.OK) -> Response:

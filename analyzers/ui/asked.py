@@ -51,6 +51,11 @@ def moment(arguments: Mapping[str, str], field: str) -> datetime | None:
         raise AskedError(str(error), field) from error
 
 
+def written(found: datetime | None) -> str:
+    """A time as `moment` reads it, as short as it can be; empty for None."""
+    return found.replace(tzinfo=None).isoformat(" ").removesuffix(":00").removesuffix(" 00:00") if found else ""
+
+
 def one_of(arguments: Mapping[str, str], field: str, allowed: Collection[str], default: str) -> str:
     """One of several words.
 

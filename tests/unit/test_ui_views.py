@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driftline.analyzers.ui import (
     asked,
@@ -430,6 +432,18 @@ def test_a_period_is_kept_to():
     query = model.incidents(shown)["query"]["bool"]
     assert {"range": {"incident.since": {"lt": "2026-03-01T00:00:00.000Z"}}} in query["filter"]
     assert query["must_not"] == [{"range": {"incident.until": {"lt": "2026-01-30T00:00:00.000Z"}}}]
+
+
+@given(st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_a_time_that_was_asked_for_can_be_asked_for_again(moment):
+    """It stands in the form, and in addresses, as it was read."""
+    assert asked.moment({"since": asked.written(moment)}, "since") == moment
+
+
+def test_a_time_is_written_as_short_as_it_can_be():
+    """A day, a minute, or more."""
+    texts = ["2013-06-01", "2013-06-01 14:30", "2013-06-01 14:30:05", ""]
+    assert [asked.written(asked.moment({"since": text}, "since")) for text in texts] == texts
 
 
 # Predictions
