@@ -49,7 +49,7 @@ class Letter(bytes):
 
 def encode(index: str, identity: str, source: bytes) -> bytes:
     """An event as `_bulk` takes it: what to do, and with what, a line each."""
-    return b"%b%b}}\n%b\n" % (_begin(index), orjson.dumps(identity), source)
+    return b"".join((_begin(index), orjson.dumps(identity), b"}}\n", source, b"\n"))
 
 
 @lru_cache(maxsize=100)

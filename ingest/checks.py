@@ -42,8 +42,10 @@ def uuid7() -> str:
 
     Source: RFC 9562, section 5.7, https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7.
     """
-    moment, chance = f"{time.time_ns() // 1_000_000:012x}", _CHANCE.getrandbits(72).to_bytes(9).hex()
-    return f"{moment[:8]}-{moment[8:]}-7{chance[:3]}-8{chance[3:6]}-{chance[6:]}"
+    # The log call waits for this, often with cold caches: `hex` alone is sooner there than several ways of formatting.
+    # The 1 before all others keeps zeros; 72 bits are random, and the first two behind those of the variant are 0.
+    digits = hex(1 << 120 | time.time_ns() // 1_000_000 << 72 | _CHANCE.getrandbits(72))
+    return f"{digits[3:11]}-{digits[11:15]}-7{digits[15:18]}-8{digits[18:21]}-{digits[21:]}"
 
 
 def refuse(name: str, got: Any, allowed: str) -> NoReturn:

@@ -32,6 +32,7 @@ class ModelLogger:
 
     def __init__(self, name: str, task: Task | str, version: str | None = None, logger: Any = None) -> None:
         self._log = logger if logger is not None else structlog.get_logger()
+        self._is_proxy = logger is None
         self._name = name
         self._task = task
         self._version = version
@@ -57,7 +58,7 @@ class ModelLogger:
             Its id, to be kept for the outcome.
         """
         identity = id if id is not None else uuid7()
-        self._log.info(
+        self._assembled().info(
             "prediction",
             **self._model(),
             id=identity,
@@ -129,7 +130,7 @@ class ModelLogger:
     ) -> None:
         """Log what came true of a prediction; see `Outcome` for the arguments."""
         fields = {"model": self._name, "id": id, "label": label, "value": value}
-        self._log.info("outcome", **fields, **_at(timestamp), **labels)
+        self._assembled().info("outcome", **fields, **_at(timestamp), **labels)
 
     def change(
         self,
@@ -141,7 +142,7 @@ class ModelLogger:
         **labels: Any,
     ) -> None:
         """Log a change around the model; see `Change` for the arguments."""
-        self._log.info(
+        self._assembled().info(
             "change",
             action=action,
             message=message,
@@ -237,6 +238,10 @@ class ModelLogger:
         reason = wrong if isinstance(wrong, EventError) else EventError(f"{type(wrong).__name__}: {shown(wrong)}")
         kept = {name: columns.head(column) for name, column in given.items() if column is not None}
         self._log.info("prediction", **self._model(), **{REFUSED: reason}, **kept)
+
+    def _assembled(self) -> Any:
+        # A proxy gives its logger at once, while each of its other names is looked for in vain first.
+        return self._log.bind() if self._is_proxy else self._log
 
     def _model(self) -> dict[str, Any]:
         return {"model": self._name, "task": self._task, "model_version": self._version}

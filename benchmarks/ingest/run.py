@@ -93,10 +93,17 @@ def logging(url: str) -> list[Figure]:
     """The log call, with an Elasticsearch that is well, away, overloaded and slow."""
     with answering("overloaded") as overloaded, answering("slow") as slow:
         states = {"up": url, "away": UNREACHABLE, "answering 429": overloaded, "taking 500 ms": slow}
-        kinds = [("ecs-logging", "up"), *((mode, name) for mode in ("durable", "memory") for name in states)]
+        kinds = [
+            ("ecs-logging", "up"),
+            ("proxy", "up"),
+            *((mode, name) for mode in ("durable", "memory") for name in states),
+        ]
         found = least({kind: partial(call, states[kind[1]], kind[0]) for kind in kinds})
-    formatter = found.pop(("ecs-logging", "up"))["p50"]
-    figures = [Figure("logging with ecs-logging, p50 us", formatter)]
+    formatter, proxy = found.pop(("ecs-logging", "up"))["p50"], found.pop(("proxy", "up"))["p50"]
+    figures = [
+        Figure("logging with ecs-logging, p50 us", formatter),
+        Figure("log call, memory, through structlog's proxy, Elasticsearch up, p50 us", proxy),
+    ]
     for (mode, name), took in found.items():
         figures.append(Figure.at_most(f"log call, {mode}, Elasticsearch {name}, p50 us", took["p50"], 15))
         figures.append(Figure.at_most(f"log call, {mode}, Elasticsearch {name}, p99 us", took["p99"], 60))

@@ -82,6 +82,24 @@ def test_single_events_name_the_model(log):
     assert (change["event"]["action"], change["model"]["version"]) == ("threshold-changed", "2")
 
 
+def test_a_model_may_be_named_before_structlog_is_set_up():
+    """As modules do; and as long as structlog is not told to keep its loggers, another set-up is followed."""
+    model = ModelLogger("m", "binary")
+    logs = [Log(), Log()]
+    try:
+        for at, log in enumerate(logs):
+            structlog.configure(processors=driftline_processors("api", shipper=log), cache_logger_on_first_use=at == 1)
+            model.prediction(score=0.25)
+            model.outcome("p", label="yes")
+            model.change("deployed")
+            assert len(log.documents) == 3
+        structlog.configure(processors=[lambda *_: pytest.fail("the logger was to be kept")])
+        model.prediction(score=0.5)
+    finally:
+        structlog.reset_defaults()
+    assert [len(log.documents) for log in logs] == [3, 4]
+
+
 def test_a_row_of_a_frame_is_a_mapping_too(log):
     """It has no truth value, and its numbers are NumPy's."""
     log.model("binary").prediction(score=np.float32(0.5), features=X.iloc[1], segments=pd.Series({"r": "eu"}))
