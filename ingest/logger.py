@@ -175,6 +175,13 @@ def render_json(logger: Any, method: str, event_dict: MutableMapping[str, Any]) 
         return json.dumps(event_dict, default=repr)
 
 
+def _add_level(logger: Any, method: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The level of a line. A document has none, and one that was rejected is a warning, whichever method logged it."""
+    if TIMESTAMP in event_dict or event_dict.get("level") == "warning":
+        return event_dict
+    return structlog.processors.add_log_level(logger, method, event_dict)
+
+
 def configure(
     service: str | None = None,
     *,
@@ -200,7 +207,6 @@ def configure(
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
             *driftline_processors(
                 service,
                 version=version,
@@ -209,6 +215,7 @@ def configure(
                 shipper=shipper,
                 privacy=privacy,
             ),
+            _add_level,
             structlog.processors.format_exc_info,
             render_json,
         ],

@@ -240,10 +240,27 @@ def test_configure_writes_json_lines_to_a_file(tmp_path):
             1 / 0  # noqa: B018 (it raises)
         except ZeroDivisionError:
             log.exception("failed")
+        log.info("moved", level=3)
     finally:
         structlog.get_config()["logger_factory"]._file.close()
         structlog.reset_defaults()
-    prediction, failed = (json.loads(line) for line in file.read_text().splitlines())
+    prediction, failed, moved = (json.loads(line) for line in file.read_text().splitlines())
     assert prediction["service"] == {"name": "api"}
-    assert failed["message"] == "failed"
+    assert "log" not in prediction
+    assert "level" not in prediction
+    assert (failed["message"], failed["log"]) == ("failed", {"level": "error"})
     assert "ZeroDivisionError" in failed["exception"]
+    assert (moved["message"], moved["log"]) == ("moved", {"level": "info"})
+
+
+def test_what_was_rejected_is_a_warning(capsys):
+    """Whichever method logged it."""
+    recorder = Recorder()
+    try:
+        configure("api", shipper=recorder)
+        structlog.get_logger().info("prediction", model="m", task="binary", score=2)
+    finally:
+        structlog.reset_defaults()
+    line = json.loads(capsys.readouterr().out)
+    assert (line["log"], len(recorder.documents)) == ({"level": "warning"}, 1)
+    assert "score: got 2" in line["message"]
