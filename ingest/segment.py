@@ -25,9 +25,9 @@ MARKER = b"\xf5evt"
 RECORD = struct.Struct("<4sIdI")
 """Marker, length of the event in bytes, time in seconds since 1970, Adler-32 of the event seeded with its length.
 
-The log call waits for the checksum. That of CRC-32 is looked up in kilobytes of tables, which a service that did something
-else meanwhile has to fetch into its caches again; Adler-32 (RFC 1950, section 8.2) needs none, and takes two thirds of the
-time then.
+The log call waits for the checksum. That of CRC-32 is looked up in kilobytes of tables, which a service that did
+something else meanwhile has to fetch into its caches again; Adler-32 (RFC 1950, section 8.2) needs none, and takes two
+thirds of the time then.
 """
 
 

@@ -84,9 +84,7 @@ def request(filters: Sequence[Mapping[str, Any]], measure: str) -> dict[str, Any
         "size": 0,
         "track_total_hits": False,
         "query": {
-            "bool": {
-                "filter": [*filters, {"term": {"metric.name": measure}}, {"exists": {"field": "feature.name"}}]
-            }
+            "bool": {"filter": [*filters, {"term": {"metric.name": measure}}, {"exists": {"field": "feature.name"}}]}
         },
         "aggs": {
             "series": {

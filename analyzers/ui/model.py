@@ -116,9 +116,7 @@ def choices(name: str) -> dict[str, Any]:
     return {
         "size": 0,
         "track_total_hits": False,
-        "query": {
-            "bool": {"filter": [{"term": {"model.name": name}}], "must_not": [{"term": {"model.version": "*"}}]}
-        },
+        "query": {"bool": {"filter": [{"term": {"model.name": name}}], "must_not": [{"term": {"model.version": "*"}}]}},
         "aggs": {
             "whole": {"filter": _WHOLE, "aggs": of_whole},
             "segments": {"terms": {"field": "segment.name", "size": MOST_SEGMENTS}, "aggs": values},
