@@ -237,7 +237,7 @@ class ModelLogger:
     def _refuse(self, given: Mapping[str, Any], wrong: Exception) -> None:
         reason = wrong if isinstance(wrong, EventError) else EventError(f"{type(wrong).__name__}: {shown(wrong)}")
         kept = {name: columns.head(column) for name, column in given.items() if column is not None}
-        self._log.info("prediction", **self._model(), **{REFUSED: reason}, **kept)
+        self._assembled().info("prediction", **self._model(), **{REFUSED: reason}, **kept)
 
     def _assembled(self) -> Any:
         # A proxy gives its logger at once, while each of its other names is looked for in vain first.

@@ -16,7 +16,7 @@ from ..alerts.evidence.rows import scope
 from ..alerts.records import Series
 from ..objectives import standing
 from ..reading.output import minute
-from ..reading.search import between
+from ..reading.search import Filter, between
 from ..windows import WindowSize
 from . import asked, courses, features, lines
 
@@ -143,7 +143,8 @@ def choice(found: Found) -> Choice | None:
 def _segments(buckets: Sequence[Found]) -> Iterator[tuple[str, tuple[str, str]]]:
     for bucket in buckets:
         for value in bucket["values"]["buckets"]:
-            yield f"{bucket['key']}={value['key']}", (bucket["key"], value["key"])
+            segment = bucket["key"], value["key"]
+            yield "=".join(segment), segment
 
 
 def ask(name: str, chosen: Choice, arguments: Mapping[str, str]) -> Asked:
@@ -169,15 +170,15 @@ def ask(name: str, chosen: Choice, arguments: Mapping[str, str]) -> Asked:
 
 def filters(chosen: Choice, shown: Asked) -> list[dict[str, Any]]:
     """The metrics of what is shown."""
-    terms = {"model.name": shown.name, "model.version": shown.version, "window.size": shown.size}
-    if segment := chosen.segments[shown.segment]:
-        terms |= dict(zip(("segment.name", "segment.value"), segment, strict=True))
-    period = between("window.start", shown.since, shown.until)
-    return [
-        *({"term": {name: value}} for name, value in terms.items()),
-        *([] if segment else [_WHOLE]),
-        *([period] if period else []),
-    ]
+    found = Filter(
+        model=shown.name,
+        version=shown.version,
+        segment=chosen.segments[shown.segment] or (),
+        size=shown.size,
+        since=shown.since,
+        until=shown.until,
+    ).query()["bool"]
+    return [*found["filter"], {"bool": {"must_not": found["must_not"]}}]
 
 
 def incidents(shown: Asked) -> dict[str, Any]:
