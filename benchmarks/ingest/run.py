@@ -121,7 +121,7 @@ def logging(url: str) -> list[Figure]:
 
 @click.command()
 @click.option("--count", default=200_000, show_default=True, help="Documents a way and round.")
-@click.option("--rounds", default=5, show_default=True, help="How often each way has its turn.")
+@click.option("--rounds", default=7, show_default=True, help="How often each way has its turn.")
 def main(count: int, rounds: int) -> None:
     """Measure, print the table, and write benchmarks/results/ingest.json."""
     with cluster() as url:
