@@ -12,7 +12,8 @@ import orjson
 from .checks import now
 from .client import explain
 from .counters import Counters, log
-from .events import Source, dead_letter, document_id, to_json
+from .dead_letters import dead_letter
+from .events import Source, document_id, to_json
 from .streams import Streams
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ short field sets of their own where it has none: `model`, `prediction`, `feature
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -149,7 +148,7 @@ class Prediction:
         if self.duration is not None:
             event["duration"] = checks.duration(self.duration)
         event["outcome"] = "success" if self.error is None else "failure"
-        document = _envelope(self.timestamp, event, source)
+        document = envelope(self.timestamp, event, source)
         document["model"] = model
         if answer := self._answer(task):
             document["prediction"] = answer
@@ -225,7 +224,7 @@ class Outcome:
             msg = f"label and value: got {self.label!r} and {self.value!r}, allowed: exactly one of them"
             raise EventError(msg)
         event = {"id": checks.identity(self.id, required=True), "kind": "event", "dataset": Dataset.OUTCOMES.value}
-        document = _envelope(self.timestamp, event, source)
+        document = envelope(self.timestamp, event, source)
         if self.model is not None:
             document["model"] = {"name": checks.text("model", self.model)}
         actual: dict[str, Any] = (
@@ -274,7 +273,7 @@ class Change:
             "action": checks.text("action", self.action),
             "dataset": Dataset.CHANGES.value,
         }
-        document = _envelope(self.timestamp, event, source)
+        document = envelope(self.timestamp, event, source)
         model = {"name": self.model, "version": self.version}
         if found := {name: checks.text(f"model.{name}", value) for name, value in model.items() if value is not None}:
             document["model"] = found
@@ -297,21 +296,6 @@ REFUSED = "refused"
 """The key of an `EventError` with which an event comes that was found to be wrong before it was logged."""
 
 
-def dead_letter(original: Any, reason: str, kind: str, source: Source) -> dict[str, Any]:
-    """The document of an event that could not be stored: whole, with the reason, and whose it is where that is told."""
-    text = _as_text(original)
-    identity = hashlib.sha256(f"{reason}\x1f{text}".encode(errors="backslashreplace")).hexdigest()[:32]
-    event = {
-        "id": identity,
-        "kind": "pipeline_error",
-        "dataset": Dataset.DEADLETTER.value,
-        "reason": reason,
-        "original": text,
-    }
-    letter = _envelope(None, event, source) | {"error": {"type": kind, "message": reason}}
-    return letter | _of_whom(original)
-
-
 def report(numbers: Mapping[str, float], service: Any, process: int, namespace: str) -> dict[str, Any]:
     """The document that tells how a shipper does.
 
@@ -322,34 +306,9 @@ def report(numbers: Mapping[str, float], service: Any, process: int, namespace: 
         namespace: Namespace of the data streams.
     """
     event = {"id": checks.uuid7(), "kind": "metric", "dataset": Dataset.SHIPPER.value}
-    document = _envelope(None, event, Source(namespace=namespace))
+    document = envelope(None, event, Source(namespace=namespace))
     host = {"host": {"name": os.uname().nodename}, "process": {"pid": process}}
     return document | host | {"shipper": dict(numbers)} | ({"service": service} if service else {})
-
-
-def _of_whom(original: Any) -> dict[str, Any]:
-    """The model and the service of an event that may be anything."""
-    found = original if isinstance(original, Mapping) else {}
-    model, service = found.get("model"), found.get("service")
-    whose = {
-        "model": {"name": model.get("name") if isinstance(model, Mapping) else model},
-        "service": {name: service.get(name) for name in ("name", "version", "environment")}
-        if isinstance(service, Mapping)
-        else {},
-    }
-    told = {
-        name: {key: value for key, value in values.items() if isinstance(value, str) and value.isprintable()}
-        for name, values in whose.items()
-    }
-    return {name: values for name, values in told.items() if values}
-
-
-def _as_text(original: Any) -> str:
-    """The event as JSON, as well as that can be done; it never raises, whatever is in the event."""
-    try:
-        return json.dumps(original, default=checks.shown)
-    except Exception:  # noqa: BLE001 (a stranger's mapping may raise anything)
-        return checks.shown(original)
 
 
 def document_id(document: Mapping[str, Any]) -> str:
@@ -379,7 +338,8 @@ def to_json(document: Mapping[str, Any]) -> bytes:
         return orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
 
 
-def _envelope(timestamp: datetime | str | float | None, event: dict[str, Any], source: Source) -> dict[str, Any]:
+def envelope(timestamp: datetime | str | float | None, event: dict[str, Any], source: Source) -> dict[str, Any]:
+    """What all documents begin with: when, the data stream, the event and whose it is; `event` is kept, not copied."""
     document: dict[str, Any] = {
         TIMESTAMP: checks.now() if timestamp is None else checks.moment(timestamp),
         "ecs": {"version": ECS_VERSION},

@@ -21,7 +21,8 @@ import structlog
 from structlog.typing import Processor
 
 from .checks import EventError, shown
-from .events import EVENTS, FIELDS, REFUSED, TIMESTAMP, Source, dead_letter
+from .dead_letters import dead_letter
+from .events import EVENTS, FIELDS, REFUSED, TIMESTAMP, Source
 from .privacy import Privacy
 from .streams import Streams
 

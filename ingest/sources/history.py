@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..checks import EventError
-from ..events import Outcome, Prediction, Source, dead_letter
+from ..dead_letters import dead_letter
+from ..events import Outcome, Prediction, Source
 from ..shipper import Shipper
 from . import places, tables
 from .mapping import MappingError, TableMapping, check_columns

@@ -10,7 +10,8 @@ import orjson
 
 from .. import checks
 from ..checks import EventError
-from ..events import TIMESTAMP, Dataset, Source, dead_letter, document_id
+from ..dead_letters import dead_letter
+from ..events import TIMESTAMP, Dataset, Source, document_id
 
 OURS = "driftline."
 MARK = b'"driftline.'

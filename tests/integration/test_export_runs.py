@@ -14,7 +14,8 @@ from watching import of_rule, of_watch, rendered
 from driftline.analyzers import monitors, pipeline
 from driftline.analyzers.alerts.export import conditions, files
 from driftline.analyzers.windows import iso
-from driftline.ingest.events import Prediction, Source, dead_letter
+from driftline.ingest.dead_letters import dead_letter
+from driftline.ingest.events import Prediction, Source
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 QUIET, ROWS = 20, 120

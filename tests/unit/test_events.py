@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.ingest.checks import MAX_ID_BYTES, EventError, uuid7
-from driftline.ingest.events import Change, Outcome, Prediction, Source, dead_letter, document_id, to_json
+from driftline.ingest.dead_letters import dead_letter
+from driftline.ingest.events import Change, Outcome, Prediction, Source, document_id, to_json
 from driftline.ingest.streams import Streams
 
 SOURCE = Source("api", "2.1", "production", "shop")

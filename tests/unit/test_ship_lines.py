@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.ingest.events import Change, Outcome, Prediction, Source, dead_letter, document_id
+from driftline.ingest.dead_letters import dead_letter
+from driftline.ingest.events import Change, Outcome, Prediction, Source, document_id
 from driftline.ingest.sources.lines import BrokenError, Event, letter, parse
 
 SOURCE = Source("api", namespace="shop")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from driftline.ingest.events import Change, Outcome, Prediction, Source, dead_letter
+from driftline.ingest.dead_letters import dead_letter
+from driftline.ingest.events import Change, Outcome, Prediction, Source
 from driftline.ingest.streams import Streams
 
 
