@@ -1,4 +1,6 @@
-"""The three events, prediction, outcome and change, and their documents. Field names are written here and nowhere else.
+"""The three events, prediction, outcome and change, and their documents.
+
+Field names are written here, and what a dead letter adds to them in `dead_letters`; nowhere else.
 
 Documents follow the Elastic Common Schema (https://www.elastic.co/docs/reference/ecs) where it has a field, and use
 short field sets of their own where it has none: `model`, `prediction`, `features`, `segments`, `outcome`, `evaluation`.
