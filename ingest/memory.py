@@ -87,9 +87,14 @@ class Memory:
         self._appended -= kept  # the spool counts them now
         return len(left) - kept
 
-    def holds(self, most: int) -> bool:
+    @property
+    def untaken(self) -> int:
+        """Events in memory that wait to be taken."""
+        return len(self._queue)
+
+    def holds(self, many: int) -> bool:
         """Whether so many events wait to be taken."""
-        return len(self._queue) >= most or (self._overflow is not None and self._overflow.holds(most))
+        return len(self._queue) >= many or (self._overflow is not None and self._overflow.holds(many))
 
     @property
     def is_left(self) -> bool:

@@ -60,7 +60,7 @@ class Shipper:
             outlive the machine's crash as well, for milliseconds each. None leaves that to the kernel.
         client: A function that makes a client, instead of the default one.
         queue_size: Documents that may wait in memory.
-        batch_size: Documents in one request at most.
+        batch_size: Documents in one request at most; fewer if so many do not fit into the queue for each worker, twice.
         batch_bytes: Bytes in one request, about.
         max_age: Seconds that a document waits for company.
         workers: Threads that send.
@@ -110,7 +110,9 @@ class Shipper:
         self._spool = (Path(spool), spool_bytes, sync_every) if spool else None
         self._durable = chosen == "durable"
         self._queue_size = queue_size
-        self._batch = (batch_size, batch_bytes)
+        # Those on their way, and those that wait for company, must leave room for what comes meanwhile.
+        fitting = batch_size if self._durable else max(1, min(batch_size, queue_size // (2 * max(1, workers))))
+        self._batch = (fitting, batch_bytes)
         self._max_age = max_age
         self._workers = workers
         self._block = block
@@ -139,6 +141,7 @@ class Shipper:
         self._deadline = float("inf")
         # Set when enough waits for a batch, or when somebody cannot wait until there is.
         self._hurry = threading.Event()
+        self._turn = threading.Lock()
         self._untaken = 0
         self._in_flight: dict[int, Batch] = {}
         self._reported = time.monotonic()
@@ -205,7 +208,7 @@ class Shipper:
             self._hurry.set()
             time.sleep(ROOM_SECONDS)
         self._untaken += 1
-        if self._untaken >= self._batch[0] and not self._hurry.is_set():
+        if self._untaken >= self._batch[0] and self._untaken >= self._enough and not self._hurry.is_set():
             self._hurry.set()
         return True
 
@@ -296,26 +299,42 @@ class Shipper:
                 thread.start()
 
     def _work(self) -> None:
-        own, most = threading.get_ident(), self._batch[0]
+        own = threading.get_ident()
         while True:
             closing = self._closing.is_set()
-            self._buffer.tend()
-            if batch := self._buffer.take(*self._batch):
-                self._untaken = 0
-                self._in_flight[own] = batch
+            if batch := self._next(own):
                 if not self._deliver(batch):
                     return
                 self._in_flight.pop(own, None)
                 self._counters.count()
+                if self._buffer.holds(self._enough):
+                    self._hurry.set()
             elif closing:
                 return
             self._report_if_due()
-            if closing:
-                if time.monotonic() > self._deadline:
-                    return
-            elif not self._buffer.holds(most):
-                self._hurry.clear()
+            if closing and time.monotonic() > self._deadline:
+                return
+
+    def _next(self, own: int) -> Batch | None:
+        """The next batch: as soon as enough waits, else what has come after a while.
+
+        One thread waits at a time. Did all of them, each full batch would wake them all, and the others would send what
+        came meanwhile in requests of a few events, and take the interpreter from the service to do so.
+        """
+        with self._turn:
+            self._buffer.tend()
+            self._hurry.clear()
+            if not self._closing.is_set() and not self._buffer.holds(self._enough):
                 self._hurry.wait(self._max_age)
+            if batch := self._buffer.take(*self._batch):
+                self._untaken = self._buffer.untaken
+                self._in_flight[own] = batch
+            return batch
+
+    @property
+    def _enough(self) -> int:
+        """A full batch, and one more for each on its way: another thread is for when those before it fall behind."""
+        return self._batch[0] * (1 + len(self._in_flight))
 
     def _deliver(self, batch: Batch) -> bool:
         """Send a batch; False when there was no time for all of it."""

@@ -143,10 +143,15 @@ class Spool:
     def _size(self) -> int:
         return sum(_size_of(entry) for entry in os.scandir(self.folder))
 
-    def holds(self, most: int) -> bool:
+    @property
+    def untaken(self) -> int:
+        """Events of this process that wait to be taken."""
+        return self.appended - self._taken
+
+    def holds(self, many: int) -> bool:
         """Whether so many events wait to be taken; what others left is always enough."""
         left = any(segment.inherited and segment.read < segment.end for segment in list(self._segments))
-        return left or self.appended - self._taken >= most
+        return left or self.untaken >= many
 
     @property
     def is_left(self) -> bool:

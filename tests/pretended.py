@@ -21,6 +21,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.attempts = 0
         self.ready = True
         self.guard = threading.Lock()
+        self.arrive: Callable[[int], object] = lambda _: None
         self.behave: Callable[[int, list[dict[str, Any]]], tuple[int, list[dict[str, Any]] | None]] | None = None
 
     @property
@@ -46,6 +47,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Take a bulk request."""
         body = self.rfile.read(int(self.headers["content-length"])).splitlines()
         pairs = [(json.loads(a)["create"], json.loads(d)) for a, d in zip(body[::2], body[1::2], strict=True)]
+        self.server.arrive(len(pairs))
         with self.server.guard:
             self.server.attempts += 1
             status, items = 200, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -97,6 +98,53 @@ def test_waiting_for_what_was_sent_does_not_wait_for_company(server):
     assert shipper.flush(30)
     shipper.close()
     assert predictions(server) == EVERYTHING
+
+
+def test_each_batch_is_one_request_and_full(server):
+    """However many threads send: none of them takes what has only just begun to wait."""
+    sizes: list[int] = []
+    server.arrive = sizes.append
+    with Shipper(server.url, batch_size=50, max_age=600, workers=20, report_every=None) as shipper:
+        for number in range(1_000):
+            shipper.send(document(number))
+            time.sleep(0.00005)
+        assert shipper.flush(30)
+    assert sizes == [50] * 20
+
+
+def test_another_thread_sends_only_when_those_before_fall_behind(server):
+    """Elasticsearch and the service are spared what one request at a time can do."""
+    going, begun = threading.Semaphore(0), []
+    server.arrive = lambda size: (begun.append(size), going.acquire(timeout=30))
+
+    def sending(documents: int, requests: int) -> bool:
+        for _ in range(documents):
+            shipper.send(document(next(number)))
+        time.sleep(0.3)
+        return len(begun) == requests
+
+    number = itertools.count()
+    with Shipper(server.url, batch_size=10, max_age=600, workers=3, report_every=None) as shipper:
+        assert sending(10, requests=1)
+        assert sending(19, requests=1)
+        assert sending(1, requests=2)
+        going.release()  # one is left on its way, and ten wait
+        assert sending(0, requests=2)
+        assert sending(10, requests=3)
+        assert sending(10, requests=3)
+        going.release(2)
+        assert sending(0, requests=4)
+        going.release(100)
+    assert begun == [10] * 5
+
+
+def test_a_short_queue_is_sent_before_it_is_full(server):
+    """Where a batch is larger than the queue, nothing is dropped while documents wait for company."""
+    with Shipper(server.url, queue_size=60, batch_size=2_000, max_age=600) as shipper:
+        for number in range(120):
+            assert shipper.send(document(number))
+            time.sleep(0.005)
+    assert len(predictions(server)) == 120
 
 
 EVERYTHING = {f"p{number}" for number in range(50)}
