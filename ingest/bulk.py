@@ -163,7 +163,10 @@ class Bulk:
 
         try:
             answer = self._request(events)
-            results = list(zip(events, answer["items"], strict=True))
+            errors, items = answer["errors"], answer["items"]
+            if len(items) != len(events):
+                msg = f"the answer: got {len(items)} items, allowed: {len(events)}"
+                raise ValueError(msg)  # noqa: TRY301 (as what cannot be read raises)
         except ApiError as error:
             if _is_at_fault(error):
                 return self._halves(events, error)
@@ -172,8 +175,8 @@ class Bulk:
             # All but the first: something between here and Elasticsearch answers in its place.
             return self._later(events, error, unsure=True)
         self.trouble = None
-        if answer["errors"]:
-            return self._sort_out(results)
+        if errors:
+            return self._sort_out(zip(events, items, strict=True))
         self._stored(events)
         return ()
 
@@ -190,7 +193,7 @@ class Bulk:
         return [resent(event) for event in events] if unsure else events
 
     def _stored(self, events: Sequence[bytes]) -> None:
-        letters = sum(isinstance(event, Letter) for event in events)
+        letters = [*map(type, events)].count(Letter)
         self._counters.count(sent=len(events) - letters, dead=letters)
 
     def _sort_out(self, results: Iterable[tuple[bytes, Mapping[str, Any]]]) -> Sequence[bytes]:

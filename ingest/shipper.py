@@ -104,8 +104,7 @@ class Shipper:
             raise ValueError(msg)
         self.streams = Streams(namespace)
         self.url = url
-        # Retries are ours: the client's own would repeat a batch without a pause.
-        self._connect = client or (lambda: connect(url, max_retries=0, retry_on_timeout=False))
+        self._connect = client or (lambda: _connected(url))
         self._compress = not is_loopback(url) if compress is None else compress
         self._spool = (Path(spool), spool_bytes, sync_every) if spool else None
         self._durable = chosen == "durable"
@@ -363,6 +362,13 @@ class Shipper:
         self._reported = time.monotonic()
         if self._bulk:
             self._bulk.tell(report(self.stats().to_document(), self._service, os.getpid(), self.streams.namespace))
+
+
+def _connected(url: str | None) -> Elasticsearch:
+    from .serializers import serializers  # noqa: PLC0415 (it loads the client)
+
+    # Retries are ours: the client's own would repeat a batch without a pause.
+    return connect(url, max_retries=0, retry_on_timeout=False, serializers=serializers())
 
 
 def _is_not_ours(record: logging.LogRecord) -> bool:

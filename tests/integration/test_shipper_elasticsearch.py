@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import structlog
-from elasticsearch import Elasticsearch
+from elastic_transport import NdjsonSerializer
+from elasticsearch import Elasticsearch, OrjsonSerializer
 
 from driftline.ingest import ModelLogger, Shipper, driftline_processors
 from driftline.ingest.events import Outcome, Prediction, Source
@@ -41,6 +42,19 @@ def test_what_is_sent_twice_by_two_at_once_is_stored_once(client, elasticsearch_
         first, second = one.stats(), other.stats()
     assert first.sent + second.sent == first.duplicates + second.duplicates == 500
     assert stored(client, streams.predictions).keys() == {f"p{number}" for number in range(500)}
+
+
+def test_batches_take_the_short_way_both_there_and_back(client, elasticsearch_url, streams, monkeypatch):
+    """Elasticsearch writes its answers as ours expect them; else all would be slower, and nobody would know."""
+    read: list[bytes] = []
+    monkeypatch.setattr(NdjsonSerializer, "dumps", None)
+    monkeypatch.setattr(OrjsonSerializer, "loads", lambda _, data: (read.append(data), json.loads(data))[1])
+    with Shipper(elasticsearch_url, namespace=streams.namespace, max_age=0.05) as shipper:
+        for number in [*range(20), 0]:
+            shipper.send(prediction(number, streams.namespace))
+            assert shipper.flush(60) if number == 19 else True
+    assert len(stored(client, streams.predictions)) == 20
+    assert [len(json.loads(answer)["items"]) for answer in read if b'"items"' in answer] == [1]
 
 
 def test_an_outcome_and_its_correction_are_two_documents(client, elasticsearch_url, streams):
