@@ -26,8 +26,11 @@ PARAMETERS = {
     "pipeline": "_none",
 }
 HEADERS = {"accept": "application/json", "content-type": "application/x-ndjson"}
-RETRYABLE = frozenset({429, 502, 503, 504})
-"""Statuses of a document that mean later, not never."""
+RETRYABLE = frozenset({403, 429, 502, 503, 504})
+"""Statuses of a document that mean later, not never. 403: a role that lacks a right, or an index that is blocked."""
+NOT_ITS_FAULT = frozenset({"index_closed_exception", "validation_exception"})
+"""Errors of status 400 that mean later, too. The second: a cluster is at its limit of shards, and no stream can begin.
+https://www.elastic.co/docs/deploy-manage/production-guidance/optimize-performance/size-shards"""
 NO_STREAM = 404
 """No template makes the data stream yet: later, too. A plain index of the wrong types would be hard to get rid of."""
 CONFLICT = 409
@@ -210,7 +213,7 @@ class Bulk:
             elif result["status"] == NO_STREAM:
                 reason = "has no template for its data streams: run `driftline setup`"
                 later.append(event)
-            elif result["status"] in RETRYABLE:
+            elif _is_for_later(event, result):
                 reason = f"takes no documents for now: {result['error'].get('reason')}"
                 later.append(event)
             else:
@@ -238,6 +241,13 @@ def _is_at_fault(error: Any) -> bool:
     """Whether some event of a request is what Elasticsearch itself cannot take, and not something in between."""
     told = isinstance(error.body, dict) and "error" in error.body
     return error.status_code == TOO_LARGE or (error.status_code == MALFORMED and told)
+
+
+def _is_for_later(event: bytes, result: Mapping[str, Any]) -> bool:
+    """Whether it is not the document that is at fault; a dead letter is only if it cannot be read."""
+    if result["status"] in RETRYABLE or result["error"].get("type") in NOT_ITS_FAULT:
+        return True
+    return isinstance(event, Letter) and result["status"] != MALFORMED
 
 
 def _unmarked(document: dict[str, Any]) -> dict[str, Any]:

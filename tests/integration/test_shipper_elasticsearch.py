@@ -86,6 +86,49 @@ def test_what_elasticsearch_refuses_is_kept_whole_with_its_reason(client, elasti
     assert letter["error"]["type"] == "document_parsing_exception"
 
 
+def test_a_cluster_that_may_hold_no_more_shards_loses_nothing(client, elasticsearch_url, streams, caplog):
+    """No data stream can begin there, not even that of dead letters: all waits until there is room."""
+
+    def allow(shards: int | None) -> None:
+        client.cluster.put_settings(transient={"cluster.max_shards_per_node": shards})
+
+    allow(1)
+    try:
+        with Shipper(elasticsearch_url, namespace=streams.namespace, max_age=0.05, report_every=None) as shipper:
+            for number in range(20):
+                shipper.send(prediction(number, streams.namespace))
+            assert not shipper.flush(1)
+            assert (shipper.stats().waiting, shipper.stats().dead, shipper.stats().lost) == (20, 0, 0)
+            allow(None)
+            assert shipper.flush(60)
+            stats = shipper.stats()
+    finally:
+        allow(None)
+    assert (stats.sent, stats.dead, stats.lost) == (20, 0, 0)
+    assert stored(client, streams.predictions).keys() == {f"p{number}" for number in range(20)}
+    assert "maximum normal shards open" in caplog.text
+
+
+def test_an_index_that_is_blocked_or_closed_loses_nothing(client, elasticsearch_url, streams):
+    """Somebody does that to it, and undoes it."""
+    with Shipper(elasticsearch_url, namespace=streams.namespace, max_age=0.05, report_every=None) as shipper:
+        shipper.send(prediction(0, streams.namespace))
+        assert shipper.flush(60)
+        (index,) = client.indices.get(index=streams.predictions)
+        client.indices.put_settings(index=index, settings={"index.blocks.write": True})
+        shipper.send(prediction(1, streams.namespace))
+        assert not shipper.flush(1)
+        client.indices.put_settings(index=index, settings={"index.blocks.write": None})
+        assert shipper.flush(60)
+        client.indices.close(index=index)
+        shipper.send(prediction(2, streams.namespace))
+        assert not shipper.flush(1)
+        client.indices.open(index=index)
+        assert shipper.flush(60)
+        assert (shipper.stats().sent, shipper.stats().dead, shipper.stats().lost) == (3, 0, 0)
+    assert stored(client, streams.predictions).keys() == {"p0", "p1", "p2"}
+
+
 def test_from_the_log_call_to_the_document(client, elasticsearch_url, streams):
     """A service logs a prediction, its outcome and a change, and one event that is wrong: all of them can be found."""
     with Shipper(elasticsearch_url, namespace=streams.namespace, max_age=0.05) as shipper:

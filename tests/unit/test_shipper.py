@@ -301,6 +301,44 @@ def test_a_dead_letter_that_is_refused_is_logged_whole(server, caplog):
     assert '\\"p2\\"' in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (403, "security_exception"),
+        (403, "cluster_block_exception"),
+        (400, "validation_exception"),
+        (400, "index_closed_exception"),
+        (429, "es_rejected_execution_exception"),
+        (503, "unavailable_shards_exception"),
+    ],
+)
+def test_what_is_the_cluster_s_fault_makes_no_dead_letters(server, caplog, status, kind):
+    """It would be refused for the same reason, and be lost; the documents wait, and the log says why."""
+    item = {"status": status, "error": {"type": kind, "reason": "the cluster cannot"}}
+    server.behave = lambda attempt, pairs: (200, [item for _ in pairs] if attempt <= 6 else None)
+    with caplog.at_level(logging.WARNING), ship(server) as shipper:
+        stats = shipper.stats()
+    assert predictions(server) == EVERYTHING
+    assert (stats.sent, stats.dead, stats.lost) == (50, 0, 0)
+    assert "takes no documents for now: the cluster cannot" in caplog.text
+
+
+def test_a_dead_letter_waits_for_whatever_is_not_its_fault(server):
+    """An event on which Elasticsearch fails is kept as one; that it fails on this, too, is no reason to lose it."""
+
+    def behave(attempt, pairs):
+        error = {"status": 500, "error": {"type": "illegal_state_exception", "reason": "broken"}}
+        return 200, [error if a["_id"] == "p1" or attempt <= 4 else server.store(a["_id"], d) for a, d in pairs]
+
+    server.behave = behave
+    with ship(server, 3) as shipper:
+        stats = shipper.stats()
+    assert (stats.waiting, stats.lost) == (0, 0)
+    assert stats.sent + stats.dead == 3
+    letters = [d for d in server.stored.values() if d["event"]["dataset"] == "driftline.deadletter"]
+    assert "p1" in {json.loads(letter["event"]["original"])["event"]["id"] for letter in letters}
+
+
 def test_a_process_that_just_ends_sends_what_it_took(server):
     """Nobody has to remember to close."""
     script = """
