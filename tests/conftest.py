@@ -127,6 +127,19 @@ class Secured:
     user: str
     password: str
 
+    def connect(self) -> Elasticsearch:
+        """A client of who may do all."""
+        return connect(self.url, basic_auth=(self.user, self.password))
+
+    def set_up(self, role: str) -> Elasticsearch:
+        """Such a client, where Driftline is set up and this role can be given."""
+        admin = self.connect()
+        setup.install(admin)
+        # A node from the distribution that tests use does not tell that it has security on.
+        (found,) = [asset for asset in setup.assets() if asset.kind == "roles" and asset.name == role]
+        admin.security.put_role(name=found.name, body=found.body)
+        return admin
+
 
 @pytest.fixture(scope="session")
 def secured(node_folder: Path, distributions: Path, free_port: Callable[[], int]) -> Iterator[Secured]:

@@ -50,9 +50,10 @@ def test_batches_take_the_short_way_both_there_and_back(client, elasticsearch_ur
     monkeypatch.setattr(NdjsonSerializer, "dumps", None)
     monkeypatch.setattr(OrjsonSerializer, "loads", lambda _, data: (read.append(data), json.loads(data))[1])
     with Shipper(elasticsearch_url, namespace=streams.namespace, max_age=0.05) as shipper:
-        for number in [*range(20), 0]:
+        for number in range(20):
             shipper.send(prediction(number, streams.namespace))
-            assert shipper.flush(60) if number == 19 else True
+        assert shipper.flush(60)
+        shipper.send(prediction(0, streams.namespace))
     assert len(stored(client, streams.predictions)) == 20
     assert [len(json.loads(answer)["items"]) for answer in read if b'"items"' in answer] == [1]
 

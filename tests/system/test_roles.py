@@ -8,7 +8,7 @@ import pytest
 from elasticsearch import Elasticsearch
 from synthetic import EPOCH, documents, sample
 
-from driftline.analyzers import monitors, runs, setup
+from driftline.analyzers import monitors, runs
 from driftline.analyzers.cluster import Cluster
 from driftline.analyzers.windows import iso
 from driftline.ingest.client import connect
@@ -30,16 +30,9 @@ def test_the_role_of_the_analyzer_is_enough_to_analyse(secured, namespace):
     configuration = monitors.parse(MONITORS, namespace=namespace)
     streams = configuration.streams
 
-    def as_admin():
-        return connect(secured.url, basic_auth=(secured.user, secured.password))
-
-    with as_admin() as admin:
-        setup.install(admin)
-        # A node from the distribution that tests use does not tell that it has security on.
-        (role,) = [asset for asset in setup.assets() if asset.kind == "roles" and asset.name == "driftline-analyzer"]
-        admin.security.put_role(name=role.name, body=role.body)
+    with secured.set_up("driftline-analyzer") as admin:
         admin.security.put_user(username="analyzer", password="a-password", roles=["driftline-analyzer"])
-        with Shipper(client=as_admin, namespace=namespace, block=True) as shipper:
+        with Shipper(client=secured.connect, namespace=namespace, block=True) as shipper:
             for document in documents(sample(Task.REGRESSION, 200, days=0.2), namespace):
                 shipper.send(document)
             assert shipper.flush(60)
@@ -53,10 +46,7 @@ def test_the_role_of_the_analyzer_is_enough_to_analyse(secured, namespace):
 def test_a_service_that_may_not_write_loses_nothing_until_it_may(secured, namespace, caplog):
     """It writes elsewhere, so that requests are let in and each document is refused. The role of writers is enough."""
     streams = Streams(namespace)
-    with connect(secured.url, basic_auth=(secured.user, secured.password)) as admin:
-        setup.install(admin)
-        (role,) = [asset for asset in setup.assets() if asset.kind == "roles" and asset.name == "driftline-writer"]
-        admin.security.put_role(name=role.name, body=role.body)
+    with secured.set_up("driftline-writer") as admin:
         elsewhere = [{"names": ["logs-other-*"], "privileges": ["create_doc", "auto_configure"]}]
         admin.security.put_role(name="elsewhere", indices=elsewhere)
         admin.security.put_user(username=namespace, password="a-password", roles=["elsewhere"])

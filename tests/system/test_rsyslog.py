@@ -20,9 +20,7 @@ from pretended import Server
 from recording import Proxy
 from serving import serving
 
-from driftline.analyzers import setup
 from driftline.ingest import ModelLogger, Streams, configure
-from driftline.ingest.client import connect
 from driftline.ingest.events import document_id
 
 DOCS = Path(__file__).parents[2] / "docs" / "how-to"
@@ -254,11 +252,7 @@ def test_a_secured_cluster_takes_lines_from_a_user_with_the_role_of_a_writer(sec
     running.file.write_text(text.replace(comment, 'uid="driftline" pwd="a-password"'))
     documents = log_events(running.logs / "a.jsonl", namespace, 20)
     (running.logs / "b.jsonl").write_text("broken\n")
-    with connect(secured.url, basic_auth=(secured.user, secured.password)) as client:
-        setup.install(client)
-        # A node from the distribution that tests use does not tell that it has security on.
-        (writer,) = [asset for asset in setup.assets() if asset.name == "driftline-writer"]
-        client.security.put_role(name=writer.name, body=writer.body)
+    with secured.set_up("driftline-writer") as client:
         client.security.put_user(username="driftline", password="a-password", roles=["driftline-writer"])
         streams = Streams(namespace)
         running.start()
